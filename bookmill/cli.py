@@ -1,0 +1,66 @@
+"""The one command ``bookmill``. Its sub-commands live in the rooms they start and are found by entry point."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import EntryPoint, entry_points, version
+
+import click
+
+from bookmill.errors import BookmillError
+
+__all__ = ["cli", "main"]
+
+
+class _EntryPointGroup(click.Group):
+    """Loads a sub-command when it is used: ``bookmill --help`` imports no Kafka client, no database, no browser of data.
+
+    A room adds a command by one line under ``[project.entry-points."bookmill.commands"]``.
+    """
+
+    def _entry_points(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group="bookmill.commands")}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  the signature is the library's
+        return sorted(self._entry_points())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  same
+        point = self._entry_points().get(cmd_name)
+        if point is None:
+            return None
+        command: click.Command = point.load()
+        return command
+
+
+@click.group(cls=_EntryPointGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("bookmill"), prog_name="bookmill")
+def cli() -> None:
+    """Open, exact, real-time crypto market data on Kafka.
+
+    \b
+    Examples:
+      bookmill demo                        the whole pipeline on a simulated exchange, in this terminal
+      bookmill up                          the same against the real exchanges
+      bookmill platform start              Kafka, schema registry and ClickHouse in the background
+      bookmill sql "SELECT count() FROM trades"
+    """
+
+
+def main() -> None:
+    """Run the command line: a :class:`BookmillError` becomes one sentence on stderr and exit status 1."""
+    try:
+        cli(standalone_mode=False)
+    except BookmillError as error:
+        click.echo(f"bookmill: {error}", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("bookmill: stopped.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output (head, less) is gone: nothing left to say, and Python must not try at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

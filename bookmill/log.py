@@ -1,0 +1,60 @@
+"""Logging for every part: structured events on stderr, for people (console) or for programs (JSON lines)."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+from bookmill.settings import LogSettings
+
+__all__ = ["configure"]
+
+
+def configure(settings: LogSettings) -> None:
+    """Send structlog's and the libraries' own records to stderr in the configured form.
+
+    Libraries (Faust, aiokafka, websockets) log from WARNING up unless the level is ``debug``: their INFO is about
+    themselves, ours is about the data.
+    """
+    level = getattr(logging, settings.level.upper())
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: structlog.types.Processor
+    if settings.format == "json":
+        shared.append(structlog.processors.format_exc_info)
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level if level <= logging.DEBUG else logging.WARNING)
+    for room in (
+        "bookmill",
+        "producers",
+        "streams",
+        "sinks",
+        "simulator",
+        "embedded",
+        "schemas",
+        "venues",
+        "bench",
+    ):
+        logging.getLogger(room).setLevel(level)
