@@ -87,9 +87,7 @@ def _model_at(location: list[str]) -> type[BaseModel] | None:
             model = model.model_fields[name].annotation
         else:
             model = get_args(model)[-1]
-    return (
-        cast("type[BaseModel]", model) if isinstance(model, type) and issubclass(model, BaseModel) else None
-    )
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
 
 
 def _check_environment_names() -> None:
