@@ -1,0 +1,51 @@
+"""How our settings read for librdkafka, and whether the broker answers."""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from bookmill.errors import UnavailableError
+from bookmill.settings import KafkaSettings
+
+__all__ = ["client_config", "require_reachable"]
+
+
+def client_config(settings: KafkaSettings, bootstrap_servers: str) -> dict[str, str | int | float | bool]:
+    """Connection settings every librdkafka client starts from; the caller adds what it needs."""
+    config: dict[str, str | int | float | bool] = {
+        "bootstrap.servers": bootstrap_servers,
+        "security.protocol": settings.security_protocol,
+        "client.id": "bookmill",
+        "socket.keepalive.enable": True,
+        "reconnect.backoff.max.ms": 2000,
+        # Its lines about every lost connection would bury ours; what matters arrives through error callbacks.
+        "log_level": 2,
+    }
+    optional = {
+        "sasl.mechanism": settings.sasl_mechanism,
+        "sasl.username": settings.sasl_username,
+        "sasl.password": settings.sasl_password.get_secret_value() if settings.sasl_password else None,
+        "ssl.ca.location": str(settings.ca_location) if settings.ca_location else None,
+    }
+    return config | {name: value for name, value in optional.items() if value is not None}
+
+
+def require_reachable(settings: KafkaSettings, bootstrap_servers: str, *, timeout_s: float = 10.0) -> None:
+    """Raise :class:`UnavailableError`, in one sentence, unless a broker answers within ``timeout_s`` seconds."""
+    reasons: list[str] = []
+
+    def remember(error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            reasons.append(error.str())
+
+    admin = AdminClient({**client_config(settings, bootstrap_servers), "error_cb": remember})
+    try:
+        admin.list_topics(timeout=timeout_s)
+    except KafkaException as error:
+        admin.poll(0)
+        reason = reasons[-1] if reasons else error.args[0].str()
+        raise UnavailableError(
+            f"Kafka does not answer at {bootstrap_servers}: {reason}.",
+            hint="Start it, or set BOOKMILL_KAFKA__BOOTSTRAP_SERVERS to where it is.",
+        ) from error

@@ -1,0 +1,60 @@
+"""Making the topics that are missing. Every part calls it at start for the topics it touches; it is idempotent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from bookmill.errors import ConfigurationError, RefusedError
+from bookmill.kafka import client_config, require_reachable
+from bookmill.settings import KafkaSettings
+from schemas.catalogue import Topic
+
+__all__ = ["ensure_topics"]
+
+_log = structlog.get_logger(__name__)
+_TIMEOUT_S = 30.0
+
+
+def ensure_topics(settings: KafkaSettings, bootstrap_servers: str, topics: Iterable[Topic]) -> None:
+    """Create each topic that is missing, with the configured partitions; leave the others as they are.
+
+    Raises :class:`UnavailableError` when no broker answers, :class:`ConfigurationError` when a topic exists with another
+    number of partitions than configured (an event stands in its raw record's partition, so the numbers must agree), and
+    :class:`RefusedError` when the broker refuses.
+    """
+    require_reachable(settings, bootstrap_servers)
+    admin = AdminClient(client_config(settings, bootstrap_servers))
+    wanted = {settings.topic_prefix + topic.name: topic for topic in topics}
+    existing = admin.list_topics(timeout=_TIMEOUT_S).topics
+    for name in wanted.keys() & existing.keys():
+        partitions = len(existing[name].partitions)
+        if partitions != settings.partitions:
+            raise ConfigurationError(
+                f"Topic {name} has {partitions} partitions, kafka.partitions says {settings.partitions}.",
+                hint="All topics need the same number: set it to what the topics have, or use another kafka.topic_prefix.",
+            )
+    missing = [
+        NewTopic(
+            name,
+            num_partitions=settings.partitions,
+            replication_factor=settings.replication_factor,
+            config=topic.config(),
+        )
+        for name, topic in wanted.items()
+        if name not in existing
+    ]
+    if not missing:
+        return
+    for name, future in admin.create_topics(missing, operation_timeout=_TIMEOUT_S).items():
+        try:
+            future.result(timeout=_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise RefusedError(f"Kafka does not create topic {name}: {error.args[0].str()}.") from error
+        else:
+            _log.info("topic created", topic=name, partitions=settings.partitions)

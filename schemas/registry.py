@@ -1,0 +1,57 @@
+"""The schema registry: our schemas are registered at start under full transitive compatibility, and their ids learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import httpx
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from bookmill.errors import RefusedError, UnavailableError
+from bookmill.settings import RegistrySettings
+from schemas.catalogue import Topic, subject
+
+__all__ = ["COMPATIBILITY", "client", "register"]
+
+COMPATIBILITY = "FULL_TRANSITIVE"
+
+
+def client(settings: RegistrySettings, url: str) -> SchemaRegistryClient:
+    """The ordinary Confluent client for the configured registry."""
+    config: dict[str, str] = {"url": url}
+    if settings.username:
+        password = settings.password.get_secret_value() if settings.password else ""
+        config["basic.auth.user.info"] = f"{settings.username}:{password}"
+    return SchemaRegistryClient(config)
+
+
+def register(
+    registry: SchemaRegistryClient, url: str, topics: Iterable[Topic], *, prefix: str = ""
+) -> dict[Topic, int]:
+    """Register each topic's schema and return its id (it stands in the first five bytes of every value).
+
+    The compatibility is set and read back first, so that no later version can be registered that breaks a reader.
+    Raises :class:`UnavailableError` when the registry does not answer, :class:`RefusedError` when it says no.
+    """
+    try:
+        return {topic: _register_one(registry, prefix + topic.name, topic) for topic in topics}
+    except (httpx.HTTPError, OSError) as error:
+        raise UnavailableError(
+            f"The schema registry does not answer at {url}: {error}.",
+            hint="Start it, or set BOOKMILL_REGISTRY__URL to where it is.",
+        ) from error
+    except SchemaRegistryError as error:
+        if error.http_status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise UnavailableError(f"The schema registry at {url} fails: {error}.") from error
+        raise RefusedError(f"The schema registry at {url} refuses: {error}.") from error
+
+
+def _register_one(registry: SchemaRegistryClient, name: str, topic: Topic) -> int:
+    registry.set_compatibility(subject(name), COMPATIBILITY)
+    found = registry.get_compatibility(subject(name))
+    if found != COMPATIBILITY:
+        raise RefusedError(
+            f"The schema registry keeps compatibility {found} for {subject(name)} instead of {COMPATIBILITY}."
+        )
+    return int(registry.register_schema(subject(name), Schema(topic.schema_text, "AVRO")))
