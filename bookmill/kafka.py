@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
@@ -11,9 +13,9 @@ from bookmill.settings import KafkaSettings
 __all__ = ["client_config", "require_reachable"]
 
 
-def client_config(settings: KafkaSettings, bootstrap_servers: str) -> dict[str, str | int | float | bool]:
+def client_config(settings: KafkaSettings, bootstrap_servers: str) -> dict[str, Any]:
     """Connection settings every librdkafka client starts from; the caller adds what it needs."""
-    config: dict[str, str | int | float | bool] = {
+    config: dict[str, Any] = {
         "bootstrap.servers": bootstrap_servers,
         "security.protocol": settings.security_protocol,
         "client.id": "bookmill",
@@ -39,7 +41,7 @@ def require_reachable(settings: KafkaSettings, bootstrap_servers: str, *, timeou
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             reasons.append(error.str())
 
-    admin = AdminClient({**client_config(settings, bootstrap_servers), "error_cb": remember})
+    admin = AdminClient(client_config(settings, bootstrap_servers) | {"error_cb": remember})
     try:
         admin.list_topics(timeout=timeout_s)
     except KafkaException as error:

@@ -1,0 +1,70 @@
+"""Exact numbers from the text of a frame: ``"61602.01000000"`` is 61602_010000000000000000, an int scaled by 10**18."""
+
+from __future__ import annotations
+
+from decimal import Decimal, DecimalException
+
+from bookmill.errors import FrameError
+
+__all__ = ["SCALE", "ScaledNumbers"]
+
+SCALE = 18
+
+_LIMIT = 10**38
+_MEMORY = 200_000
+_POWERS: tuple[int, ...] = tuple(10**n for n in range(SCALE + 1))
+
+
+class ScaledNumbers(dict[str, int]):
+    """Scaled int by decimal text: ``scaled["0.10"] == scaled["0.1"] == 10**17``.
+
+    The same texts come again and again (prices near the top, the zero quantity in each of its spellings), so each is
+    read once and remembered; past 200,000 texts the memory is emptied and starts again. Raises :class:`FrameError` for
+    what is no number, is negative, has more than 18 digits after the point or more than 38 in all.
+    """
+
+    def __missing__(self, text: str) -> int:
+        if len(self) >= _MEMORY:
+            self.clear()
+        number = self[text] = _read(text)
+        return number
+
+
+def _read(text: str) -> int:
+    whole, _, fraction = text.partition(".")
+    if (
+        len(fraction) <= SCALE
+        and (whole + fraction).isdecimal()
+        and text.isascii()
+        and whole
+        and len(whole) <= 20
+    ):
+        return int(whole + fraction) * _POWERS[SCALE - len(fraction)]
+    return _read_unusual(text)
+
+
+def _read_unusual(text: str) -> int:
+    """Exponents (``1e-05``), signs and spellings without a whole part: right before fast."""
+    try:
+        sign, digits, exponent = Decimal(text).as_tuple()
+    except DecimalException:
+        raise FrameError(f"Not a number: {text[:40]!r}.") from None
+    if not isinstance(exponent, int):
+        raise FrameError(f"Not a finite number: {text[:40]!r}.")
+    number = int("".join(map(str, digits)))
+    if number == 0:
+        return 0
+    if sign:
+        raise FrameError(f"A negative price or quantity: {text[:40]!r}.")
+    shift = SCALE + exponent
+    if shift > 2 * SCALE + 2:
+        raise FrameError(f"A number of more than 38 digits: {text[:40]!r}.")
+    if shift < 0:
+        number, rest = divmod(number, 10**-shift) if shift > -len(digits) - 1 else (0, 1)
+        if rest:
+            raise FrameError(f"More than {SCALE} digits after the point: {text[:40]!r}.")
+    else:
+        number *= 10**shift
+    if number >= _LIMIT:
+        raise FrameError(f"A number of more than 38 digits: {text[:40]!r}.")
+    return number
