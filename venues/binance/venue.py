@@ -243,7 +243,7 @@ class BinanceSpot(_Binance):
     websocket_url = "wss://stream.binance.com:9443"
     rest_url = "https://api.binance.com"
     limits = Limits(weight_per_minute=6000, streams_per_connection=1024, requests_per_s=5, session_s=86_400)
-    continuity = SpotContinuity()
+    continuity: Continuity = SpotContinuity()
     _routes: ClassVar[dict[str, str]] = {"": ""}
     _depth_path = "/api/v3/depth"
     _info_path = "/api/v3/exchangeInfo"
@@ -259,7 +259,7 @@ class BinanceUsdm(_Binance):
     websocket_url = "wss://fstream.binance.com"
     rest_url = "https://fapi.binance.com"
     limits = Limits(weight_per_minute=2400, streams_per_connection=1024, requests_per_s=10, session_s=86_400)
-    continuity = UsdmContinuity()
+    continuity: Continuity = UsdmContinuity()
     _routes: ClassVar[dict[str, str]] = {
         "": "/market",
         "depth": "/public",

@@ -1,0 +1,173 @@
+"""Keeping one book in step with its exchange: join by snapshot, follow, notice a loss, join again.
+
+The venue states the rule (``venues.interface.Continuity``), this runs it. States and what leads on:
+
+=============  =======================================  ==============================================================
+state          a diff                                   a snapshot
+=============  =======================================  ==============================================================
+``EMPTY``      kept; → ``BUFFERING``                    → ``LIVE``
+``BUFFERING``  kept                                     kept diffs are judged: old ones dropped, the rest applied
+                                                        → ``LIVE``; a hole among them → ``BUFFERING`` from it on
+``LIVE``       follows: applied · old: dropped ·        ignored
+               hole: kept, → ``BUFFERING`` (gap) ·
+               ids and time contradict: kept,
+               → ``BUFFERING`` (restart)
+=============  =======================================  ==============================================================
+
+No clock and no I/O: the same frames give the same book, whenever they are read. Waiting diffs are bounded: past the
+limit they are forgotten, counted, and keeping starts again with the next one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+
+from streams.book import Book
+from venues.interface import Continuity, Verdict
+from venues.messages import BookDiff, BookImage
+
+__all__ = ["Counters", "Phase", "Synchronizer"]
+
+_REWIND_MICROS = 60_000_000
+"""An old diff is a repetition when its time is that of the book's past minute; older or newer, the sequence was restarted."""
+
+
+class Phase(enum.Enum):
+    """Where a synchronizer stands."""
+
+    EMPTY = "empty"
+    BUFFERING = "buffering"
+    LIVE = "live"
+
+
+class Counters:
+    """What happened to one book, as plain ints: read by statistics, never by the data path."""
+
+    __slots__ = ("applied", "gaps", "ignored_images", "joins", "old", "overflows", "restarts")
+
+    def __init__(self) -> None:
+        self.applied = 0
+        self.old = 0
+        self.gaps = 0
+        self.joins = 0
+        self.restarts = 0
+        self.overflows = 0
+        self.ignored_images = 0
+
+
+class Synchronizer:
+    """The state machine of one book.
+
+    ``reason`` says why a snapshot is needed: first, gap, restart, overflow, crossed, old (the snapshot that came was older
+    than the kept diffs); empty while live.
+    """
+
+    def __init__(self, continuity: Continuity, pending_limit: int) -> None:
+        self._continuity = continuity
+        self._pending_limit = pending_limit
+        self._pending: list[BookDiff] = []
+        self._joined = False
+        self.book = Book()
+        self.phase = Phase.EMPTY
+        self.last_id = -1
+        self.last_time_micros: int | None = None
+        self.reason = "first"
+        self.counters = Counters()
+
+    @property
+    def needs_image(self) -> bool:
+        """Whether a snapshot should be asked for."""
+        return self.phase is Phase.BUFFERING
+
+    @property
+    def pending(self) -> int:
+        """Diffs that wait for a snapshot."""
+        return len(self._pending)
+
+    def offer(self, diff: BookDiff) -> bool:
+        """Take a diff; True when the book now stands at it."""
+        if self.phase is not Phase.LIVE:
+            self._keep(diff)
+            return False
+        verdict = self._judge(diff)
+        if verdict is Verdict.APPLY:
+            self._apply(diff)
+            return True
+        if verdict is Verdict.OLD and not self._contradicts(diff):
+            self.counters.old += 1
+            return False
+        if verdict is Verdict.GAP:
+            self.counters.gaps += 1
+            self.lose("gap")
+        else:
+            self.counters.restarts += 1
+            self.lose("restart")
+        self._keep(diff)
+        return False
+
+    def install(self, image: BookImage) -> Iterator[BookDiff]:
+        """Take a snapshot; yields each waiting diff right after it was applied. Live afterwards unless they leave a hole."""
+        if self.phase is Phase.LIVE:
+            self.counters.ignored_images += 1
+            return
+        self.book.replace(image.bids, image.asks)
+        self.last_id, self.last_time_micros = image.last_id, image.exchange_time_micros
+        self._joined = False
+        waiting, self._pending = self._pending, []
+        for position, diff in enumerate(waiting):
+            verdict = self._judge(diff)
+            if verdict is Verdict.GAP:
+                self._pending = waiting[position:]
+                self.reason = "gap" if self._joined else "old"
+                self.counters.gaps += self._joined
+                return
+            if verdict is Verdict.OLD:
+                self.counters.old += 1
+                continue
+            self._apply(diff)
+            yield diff
+        self.phase = Phase.LIVE
+        self.reason = ""
+        self.counters.joins += 1
+
+    def lose(self, reason: str) -> None:
+        """Stop trusting the book; a snapshot is needed."""
+        self.phase = Phase.BUFFERING
+        self.reason = reason
+
+    def restore(self, image: BookImage, *, joined: bool) -> None:
+        """Stand where a checkpoint stood."""
+        self.book.replace(image.bids, image.asks)
+        self.last_id, self.last_time_micros = image.last_id, image.exchange_time_micros
+        self._joined = joined
+        self.phase = Phase.LIVE
+        self.reason = ""
+
+    @property
+    def joined(self) -> bool:
+        """Whether a diff has been applied since the snapshot; until then the venue's join rule holds."""
+        return self._joined
+
+    def _judge(self, diff: BookDiff) -> Verdict:
+        rule = self._continuity.follow if self._joined else self._continuity.join
+        return rule(self.last_id, diff)
+
+    def _contradicts(self, diff: BookDiff) -> bool:
+        """An old id with a newer time, or from long ago, is no repetition: the exchange (or a replay) started anew."""
+        now, then = diff.exchange_time_micros, self.last_time_micros
+        return now is not None and then is not None and (now > then or now < then - _REWIND_MICROS)
+
+    def _apply(self, diff: BookDiff) -> None:
+        self.book.apply(diff.bids, diff.asks)
+        self.last_id, self.last_time_micros = diff.last_id, diff.exchange_time_micros
+        self._joined = True
+        self.counters.applied += 1
+
+    def _keep(self, diff: BookDiff) -> None:
+        if len(self._pending) >= self._pending_limit:
+            self._pending.clear()
+            self.counters.overflows += 1
+            self.reason = "overflow"
+        self._pending.append(diff)
+        self.phase = Phase.BUFFERING
