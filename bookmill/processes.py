@@ -26,7 +26,8 @@ class Child:
     """One program with its log file.
 
     ``name`` is for messages; ``argv`` the program and its arguments; ``env`` its whole environment (the parent's by
-    default); ``log_path`` gets its output, appended; ``grace_s`` is the time from SIGTERM to SIGKILL.
+    default); ``log_path`` gets its output, appended; ``grace_s`` is the time from SIGTERM to SIGKILL. The guard keeps the
+    file descriptors ``held`` open as long as the program runs (a file lock held so outlives a killed parent).
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Child:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         grace_s: float = 10.0,
+        held: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.log_path = log_path
@@ -45,6 +47,7 @@ class Child:
         self._argv = tuple(argv)
         self._env = env
         self._cwd = cwd
+        self._held = tuple(held)
         self._guard: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._pid: int | None = None
@@ -79,7 +82,7 @@ class Child:
                     stderr=subprocess.STDOUT,
                     env=self._env,
                     cwd=self._cwd,
-                    pass_fds=(theirs.fileno(),),
+                    pass_fds=(theirs.fileno(), *self._held),
                     start_new_session=True,
                 )
             except OSError as error:
