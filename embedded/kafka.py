@@ -55,6 +55,7 @@ _PROPERTIES = {
 class Kafka(Part):
     """The broker. ``place.data`` holds its log directories and its configuration."""
 
+    key = "kafka"
     name = "Kafka"
     grace_s = 30.0
 
@@ -69,14 +70,14 @@ class Kafka(Part):
         """``host:port`` for ``bootstrap.servers``."""
         return f"127.0.0.1:{self._port}"
 
-    def install(self, progress: Progress) -> None:
-        """Fetch the jars, write the configuration, format the storage the first time."""
-        self.place.cache.fetch(locked("kafka"), progress)
+    def prepare(self, progress: Progress) -> None:
+        """Write the configuration; format the storage the first time."""
         self.place.data.mkdir(parents=True, exist_ok=True)
         self._configuration.write_text(
             "".join(f"{name}={value}\n" for name, value in self._properties().items()), encoding="utf-8"
         )
         if not (self._storage / "meta.properties").exists():
+            progress.step("formatting Kafka's storage")
             self._format()
 
     def command(self) -> list[str]:

@@ -36,7 +36,8 @@ class Place:
 class Part(ABC):
     """One server of the platform."""
 
-    name: str
+    key: str  # as in the settings and in file names
+    name: str  # as in sentences
     grace_s = 20.0
 
     def __init__(self, place: Place) -> None:
@@ -49,8 +50,8 @@ class Part(ABC):
         """What clients are configured with."""
 
     @abstractmethod
-    def install(self, progress: Progress) -> None:
-        """Bring its programs and prepare its data folder, where that is not done yet."""
+    def prepare(self, progress: Progress) -> None:
+        """Make its data folder and what else it needs, where that is not done yet; its artifacts have been fetched."""
 
     @abstractmethod
     def command(self) -> list[str]:
@@ -71,7 +72,7 @@ class Part(ABC):
 
     def start(self) -> None:
         """Start it and wait until it answers; raises :class:`PlatformError` with the end of its log when it does not."""
-        self._child = Child(
+        child = self._child = Child(
             self.name,
             self.command(),
             log_path=self.place.log,
@@ -79,9 +80,11 @@ class Part(ABC):
             grace_s=self.grace_s,
             held=self.place.held,
         )
-        self._child.start()
+        child.start()
         deadline_s = time.monotonic() + _START_TIMEOUT_S
         while not self.answers():
+            if self._child is not child:
+                raise PlatformError(f"{self.name} was stopped while it started.")
             if problem := self.problem():
                 raise PlatformError(problem)
             if time.monotonic() > deadline_s:

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import shutil
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from bookmill.addresses import STATE_FILE, Addresses
-from bookmill.errors import PlatformError
 from bookmill.settings import PlatformSettings, Settings
-from embedded.artifacts import ArtifactCache, require_space
+from embedded.artifacts import ArtifactCache, locked, require_space
 from embedded.clickhouse.part import ClickHouse
+from embedded.folder import PORTS_FILE, acquire
 from embedded.kafka import Kafka
 from embedded.part import Part, Place
 from embedded.ports import Port, choose_ports
 from embedded.progress import Progress, QuietProgress
 from embedded.registry import Registry
 
-__all__ = ["Platform", "reset"]
-
-_LOCK_FILE = "platform.lock"
-_PORTS_FILE = "ports.json"
-_DATA = ("kafka", "registry", "clickhouse")
-_LEFTOVER_S = 40.0
+__all__ = ["Platform"]
 
 
 class Platform:
@@ -49,6 +41,11 @@ class Platform:
         self._data_dir = settings.data_dir.absolute()
         self._lock: IO[str] | None = None
         self._parts: tuple[Part, ...] = ()
+        self._cache = ArtifactCache(
+            settings.cache_dir.absolute(),
+            repository=settings.platform.maven_repository,
+            minimum_free_mib=settings.platform.minimum_free_mib,
+        )
 
     @property
     def addresses(self) -> Addresses:
@@ -60,49 +57,58 @@ class Platform:
 
         Raises :class:`PlatformError` (and its kinds) with one sentence; nothing is left running then.
         """
-        for directory in (self._data_dir, self._settings.cache_dir):
-            require_space(directory, self._settings.platform.minimum_free_mib)
-        self._lock = _own(self._data_dir, self._progress)
+        self.fetch()
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = acquire(self._data_dir, self._progress)
         try:
             self._parts = self._make_parts(self._lock.fileno())
-            with ThreadPoolExecutor(len(self._parts), "platform") as pool:
-                started = [pool.submit(self._bring_up, part) for part in self._parts]
-            for one in started:
-                one.result()
+            self._bring_up()
             self._write_state()
         except BaseException:
             self.stop()
             raise
 
+    def fetch(self) -> None:
+        """Bring the programs into the cache, where they are not yet; :meth:`start` does it too."""
+        for directory in (self._data_dir, self._settings.cache_dir):
+            require_space(directory, self._settings.platform.minimum_free_mib)
+        self._cache.fetch([*locked("kafka"), *locked("registry")], self._progress)
+
     def stop(self) -> None:
         """Stop in order: who is read from goes last. Safe to repeat."""
         if self._lock is not None:
             (self._data_dir / STATE_FILE).unlink(missing_ok=True)
-        for part in reversed(self._parts):
-            part.stop()
+        self._stop_parts()
         self._parts = ()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def health(self) -> dict[str, str]:
-        """A sentence by part name for each part that has ended or does not answer."""
+        """A sentence by part key for each part that has ended or does not answer."""
         problems = {}
         for part in self._parts:
             problem = part.problem() or (
                 "" if part.answers() else f"{part.name} does not answer at {part.address}."
             )
             if problem:
-                problems[part.name] = problem
+                problems[part.key] = problem
         return problems
 
-    def ended(self) -> str:
-        """One sentence about the first part that ended by itself; empty when none did. Quick."""
-        return next(filter(None, (part.problem() for part in self._parts)), "")
+    def restart_ended(self) -> list[str]:
+        """Start again what has ended by itself; one sentence about each. Quick when all run."""
+        problems = []
+        for part in self._parts:
+            if problem := part.problem():
+                problems.append(problem)
+                part.start()
+        if problems:
+            self._write_state()
+        return problems
 
     def pids(self) -> dict[str, int]:
-        """The servers' pids by part name."""
-        return {part.name: part.pid for part in self._parts if part.pid is not None}
+        """The servers' pids by part key."""
+        return {part.key: part.pid for part in self._parts if part.pid is not None}
 
     def __enter__(self) -> Self:
         self.start()
@@ -115,14 +121,11 @@ class Platform:
 
     def _make_parts(self, lock: int) -> tuple[Part, ...]:
         platform, cache_dir = self._settings.platform, self._settings.cache_dir.absolute()
-        ports = choose_ports(_ports(platform), self._data_dir / _PORTS_FILE)
-        cache = ArtifactCache(
-            cache_dir, repository=platform.maven_repository, minimum_free_mib=platform.minimum_free_mib
-        )
+        ports = choose_ports(_ports(platform), self._data_dir / PORTS_FILE)
 
         def place(name: str) -> Place:
             log = self._data_dir / "log" / f"{name}.log"
-            return Place(self._data_dir / name, log, cache, cache_dir, held=(lock,))
+            return Place(self._data_dir / name, log, self._cache, cache_dir, held=(lock,))
 
         self.kafka = Kafka(
             place("kafka"),
@@ -139,11 +142,26 @@ class Platform:
         self.clickhouse = ClickHouse(place("clickhouse"), port=ports["clickhouse"])
         return self.kafka, self.registry, self.clickhouse
 
-    def _bring_up(self, part: Part) -> None:
+    def _bring_up(self) -> None:
+        """Start all parts at the same time; the first failure, or an interrupt, stops the others at once."""
+        with ThreadPoolExecutor(len(self._parts), "platform") as pool:
+            starts = [pool.submit(self._start_part, part) for part in self._parts]
+            try:
+                for done in as_completed(starts):
+                    done.result()
+            except BaseException:
+                self._stop_parts()
+                raise
+
+    def _start_part(self, part: Part) -> None:
         started_s = time.monotonic()
-        part.install(self._progress)
+        part.prepare(self._progress)
         part.start()
         self._progress.step(f"{part.name} answers at {part.address} ({time.monotonic() - started_s:.1f} s)")
+
+    def _stop_parts(self) -> None:
+        for part in reversed(self._parts):
+            part.stop()
 
     def _write_state(self) -> None:
         addresses = self.addresses
@@ -161,24 +179,6 @@ class Platform:
         beside.replace(self._data_dir / STATE_FILE)
 
 
-def reset(data_dir: Path) -> list[Path]:
-    """Delete the data of the three parts, their logs and the remembered ports; what was deleted.
-
-    The cache of programs stays. Raises :class:`PlatformError` while a platform runs there.
-    """
-    if not data_dir.is_dir():
-        return []
-    with _own(data_dir.absolute(), QuietProgress()):
-        doomed = [data_dir / name for name in (*_DATA, "log", _PORTS_FILE, STATE_FILE)]
-        present = [path for path in doomed if path.exists()]
-        for path in present:
-            try:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            except OSError as error:
-                raise PlatformError(f"{path} cannot be deleted: {error.strerror}.") from error
-        return present
-
-
 def _ports(platform: PlatformSettings) -> Sequence[Port]:
     def usual(name: str) -> int:
         return int(PlatformSettings.model_fields[f"{name}_port"].default)
@@ -188,64 +188,3 @@ def _ports(platform: PlatformSettings) -> Sequence[Port]:
         for name in ("kafka", "registry", "clickhouse")
     ]
     return [*visible, Port("kafka_controller", 0, 0), Port("registry_management", 0, 0)]
-
-
-def _own(data_dir: Path, progress: Progress) -> IO[str]:
-    """Lock the data folder for this process and the guards of its children.
-
-    The lock of a killed platform is released when its guards have stopped its parts: that is waited for.
-    """
-    path = data_dir / _LOCK_FILE
-    try:
-        lock = path.open("a+", encoding="ascii")
-    except OSError as error:
-        raise PlatformError(f"The data folder {data_dir} cannot be used: {error.strerror}.") from error
-    try:
-        _acquire(lock, data_dir, progress)
-        lock.seek(0)
-        lock.truncate()
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-    except BaseException:
-        lock.close()
-        raise
-    return lock
-
-
-def _acquire(lock: IO[str], data_dir: Path, progress: Progress) -> None:
-    deadline_s = time.monotonic() + _LEFTOVER_S
-    told = False
-    while not _locks(lock):
-        lock.seek(0)
-        owner = int(lock.read().strip() or 0)
-        if owner and _alive(owner):
-            raise PlatformError(
-                f"A platform (process {owner}) already uses the data folder {data_dir}.",
-                hint="Stop it with 'bookmill platform stop', or set BOOKMILL_DATA_DIR to another folder.",
-            )
-        if time.monotonic() > deadline_s:
-            raise PlatformError(
-                f"Parts of a platform that was killed still run in the data folder {data_dir}."
-            )
-        if not told:
-            progress.step("waiting for the parts of a killed platform to stop")
-            told = True
-        time.sleep(0.1)
-
-
-def _locks(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it is another user's
-    return True

@@ -18,6 +18,7 @@ __all__ = ["Registry"]
 class Registry(Part):
     """The registry. ``place.data`` holds its database file."""
 
+    key = "registry"
     name = "The schema registry"
     grace_s = 15.0
 
@@ -32,9 +33,8 @@ class Registry(Part):
         """URL of the Confluent-compatible API."""
         return f"http://127.0.0.1:{self._port}/apis/ccompat/v7"
 
-    def install(self, progress: Progress) -> None:
-        """Fetch and unpack it."""
-        self.place.cache.fetch(locked("registry"), progress)
+    def prepare(self, progress: Progress) -> None:
+        """Unpack it the first time."""
         self.place.data.mkdir(parents=True, exist_ok=True)
         if not self._program.is_dir():
             progress.step("unpacking the schema registry")

@@ -26,6 +26,9 @@ _SESSIONS = 256
 _SESSION_TIMEOUT_S = 60.0
 _SESSION_TIMEOUT_MAX_S = 3600.0
 _REMEMBERED_SETS = 100
+_LIKE_A_SERVER = (
+    "implicit_select=0"  # the engine's own default is clickhouse-local's: "1 + 1" would be a query
+)
 
 
 @dataclass
@@ -83,7 +86,7 @@ class Engine:
     """Owns the data folder from construction to :meth:`close`."""
 
     def __init__(self, data: Path) -> None:
-        self._path = str(data)
+        self._path = f"{data}?{_LIKE_A_SERVER}"
         self._owner = chdb.connect(self._path)  # keeps the engine up between requests
         self._lock = threading.Lock()
         self._sessions: dict[str, Session] = {}

@@ -14,6 +14,7 @@ __all__ = ["ClickHouse"]
 class ClickHouse(Part):
     """The server of ``embedded.clickhouse``. ``place.data`` is the engine's data folder."""
 
+    key = "clickhouse"
     name = "ClickHouse"
     grace_s = 20.0
 
@@ -26,7 +27,7 @@ class ClickHouse(Part):
         """URL of the HTTP interface."""
         return f"http://127.0.0.1:{self._port}"
 
-    def install(self, progress: Progress) -> None:  # noqa: ARG002  the engine came with the Python packages
+    def prepare(self, progress: Progress) -> None:  # noqa: ARG002  there is nothing long to do
         """Make the data folder."""
         self.place.data.mkdir(parents=True, exist_ok=True)
 
