@@ -13,6 +13,7 @@ __all__ = [
     "CHECKPOINTS",
     "CONTROL_REQUESTS",
     "EVENT_TOPICS",
+    "MAX_MESSAGE_BYTES",
     "SPREADS",
     "TRADES",
     "Topic",
@@ -20,6 +21,9 @@ __all__ = [
     "raw",
     "subject",
 ]
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""The largest record: a snapshot of a deep book, or its checkpoint."""
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -48,7 +52,12 @@ class Topic:
 
     def config(self) -> dict[str, str]:
         """Topic settings as Kafka takes them."""
-        config: dict[str, str] = {"cleanup.policy": self.cleanup}
+        config: dict[str, str] = {
+            "cleanup.policy": self.cleanup,
+            # Retention counts from when a record was written: recordings of past years are replayed, and stay their day.
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        }
         if self.retention_ms is not None:
             config["retention.ms"] = str(self.retention_ms)
         return config

@@ -1,0 +1,160 @@
+"""The Faust application: one agent over all raw topics, a clock beside it, and what a worker says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import faust
+from faust.types import TP
+from mode.supervisors import CrashingSupervisor
+
+from bookmill.addresses import Addresses, resolve
+from bookmill.errors import ConfigurationError
+from bookmill.kafka import client_config
+from bookmill.settings import KafkaSettings, Settings
+from schemas import registry
+from schemas.admin import ensure_topics
+from schemas.catalogue import CHECKPOINTS, CONTROL_REQUESTS, EVENT_TOPICS, Topic, dead_letters, raw
+from streams.mill import Mill
+from streams.output import Output
+from streams.statistics import WorkerPart
+from streams.transport import BatchSchema, Consumer
+from venues.interface import Venue
+from venues.registry import venue
+
+__all__ = ["Prepared", "WorkerApp", "create_app", "prepare"]
+
+_TICK_S = 0.1
+_FINISH_S = 15.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What has to be there before a worker starts: topics made, schemas registered. ``venues`` by raw topic."""
+
+    settings: Settings
+    addresses: Addresses
+    venues: Mapping[str, Venue]
+    schema_ids: Mapping[Topic, int]
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Make what a worker needs; raises a :class:`BookmillError` that says what is missing."""
+    venues = {
+        raw(exchange, market).name: venue(exchange, market)
+        for exchange, markets in settings.exchanges.items()
+        for market, chosen in markets.items()
+        if chosen.enabled
+    }
+    if not venues:
+        raise ConfigurationError(
+            "No market is enabled.", hint="Enable one under 'exchanges' in the settings."
+        )
+    addresses = resolve(settings)
+    raws = [raw(one.exchange, one.market) for one in venues.values()]
+    topics = [
+        *raws,
+        *(dead_letters(topic.name) for topic in raws),
+        *EVENT_TOPICS,
+        CONTROL_REQUESTS,
+        CHECKPOINTS,
+    ]
+    ensure_topics(settings.kafka, addresses.kafka, topics)
+    prefix = settings.kafka.topic_prefix
+    client = registry.client(settings.registry, addresses.registry)
+    schema_ids = registry.register(
+        client, addresses.registry, [*EVENT_TOPICS, CONTROL_REQUESTS], prefix=prefix
+    )
+    return Prepared(settings, addresses, {prefix + name: one for name, one in venues.items()}, schema_ids)
+
+
+class WorkerApp(faust.App):
+    """A Faust application with its mill, and what the worker says of itself."""
+
+    mill: Mill
+    part: WorkerPart
+
+
+def create_app(prepared: Prepared) -> WorkerApp:
+    """The application, ready to be run by a Faust worker."""
+    settings = prepared.settings
+    worker, kafka = settings.worker, settings.kafka
+    config = client_config(kafka, prepared.addresses.kafka)
+    app = WorkerApp(
+        kafka.topic_prefix + worker.group,
+        broker=";".join(f"bookmill://{server}" for server in prepared.addresses.kafka.split(",")),
+        broker_credentials=_credentials(kafka),
+        autodiscover=False,
+        web_enabled=False,  # every part answers on its status port
+        topic_disable_leader=True,
+        topic_allow_declare=False,  # the catalogue makes the topics
+        consumer_auto_offset_reset="earliest",
+        broker_max_poll_records=worker.poll_records,
+        consumer_max_fetch_size=1024 * 1024,
+        stream_buffer_maxsize=2,  # it counts batches
+        broker_session_timeout=worker.session_timeout_s,
+        broker_heartbeat_interval=worker.session_timeout_s / 4,
+        broker_commit_interval=3600.0,  # the worker commits, not Faust
+        table_standby_replicas=1,
+        worker_redirect_stdouts=False,
+    )
+    app.mill = mill = Mill(
+        worker,
+        prefix=kafka.topic_prefix,
+        venues=prepared.venues,
+        schema_ids=prepared.schema_ids,
+        output=Output(config),
+        client_config=config,
+    )
+    app.part = WorkerPart(mill)
+    raws = app.topic(*prepared.venues, schema=BatchSchema(), acks=False)
+
+    @app.agent(raws, name="mill", supervisor_strategy=CrashingSupervisor)
+    async def process(stream: Any) -> None:
+        async for event in stream.events():
+            tp = event.message.tp
+            await mill.process(tp, event.value, app.consumer.highwater(tp) or 0)
+
+    @app.task  # type: ignore[untyped-decorator]  # the library's
+    async def clock() -> None:
+        while not app.should_stop:
+            await _commit(app, mill, await mill.tick())
+            await asyncio.sleep(_TICK_S)
+
+    @app.on_partitions_revoked.connect
+    async def hand_over(*_: Any, **__: Any) -> None:
+        await _commit(app, mill, await mill.finish(_FINISH_S))
+
+    @app.on_partitions_assigned.connect
+    async def forget_others(_: Any, /, *arguments: Any, **__: Any) -> None:
+        mill.keep_only(arguments[0])
+
+    @app.on_before_shutdown.connect
+    async def leave(*_: Any, **__: Any) -> None:
+        await _commit(app, mill, await mill.finish(_FINISH_S))
+
+    return app
+
+
+async def _commit(app: faust.App, mill: Mill, commits: Mapping[TP, tuple[int, str]]) -> None:
+    if commits and await cast("Consumer", app.consumer).commit_raw(commits):
+        mill.committed(commits)
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    """Faust's form of the security settings; None for plain text."""
+    context = None
+    if kafka.security_protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=str(kafka.ca_location) if kafka.ca_location else None)
+    if kafka.security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=kafka.sasl_username,
+            password=kafka.sasl_password.get_secret_value() if kafka.sasl_password else None,
+            mechanism=kafka.sasl_mechanism or "PLAIN",
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None

@@ -1,0 +1,23 @@
+"""What stands around a dead letter: the original headers, then where it came from and why, as Kafka Connect names it."""
+
+from __future__ import annotations
+
+from streams.partition import DeadLetter, RawPartition
+
+__all__ = ["error_headers"]
+
+
+def error_headers(partition: RawPartition, letter: DeadLetter) -> list[tuple[str, bytes]]:
+    """Headers of the dead-letter record of a raw record."""
+    record, reason = letter.record, letter.reason
+    return [
+        *record.headers,
+        ("__connect.errors.topic", partition.topic.encode()),
+        ("__connect.errors.partition", b"%d" % partition.partition),
+        ("__connect.errors.offset", b"%d" % record.offset),
+        ("__connect.errors.connector.name", b"bookmill-worker"),
+        ("__connect.errors.task.id", b"%d" % partition.partition),
+        ("__connect.errors.stage", b"VALUE_CONVERTER"),
+        ("__connect.errors.exception.class.name", type(reason.__cause__ or reason).__name__.encode()),
+        ("__connect.errors.exception.message", reason.message.encode()),
+    ]

@@ -1,0 +1,205 @@
+"""One instrument of one raw partition: messages in, events out. Deterministic: no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from schemas.event_id import HEADER
+from schemas.events import EventWriter, Reason, Source, State
+from streams.book import Top
+from streams.measures import measure
+from streams.synchronizer import Phase, Synchronizer
+from venues.messages import BestBidAsk, BookDiff, BookImage, Message, Trade
+
+__all__ = ["Events", "Instrument", "OutgoingEvent"]
+
+CROSSED_MICROS = 5_000_000
+"""A book crossed for longer than this, in event time, is lost: auctions and half-sent changes pass sooner."""
+
+OutgoingEvent = tuple[bytes, bytes, list[tuple[str, bytes]]]
+"""Key, value and headers of an event record."""
+
+
+@dataclass(slots=True)
+class Events:
+    """What a batch of raw records gives, by topic, in order."""
+
+    trades: list[OutgoingEvent] = field(default_factory=list)
+    spreads: list[OutgoingEvent] = field(default_factory=list)
+    book_snapshots: list[OutgoingEvent] = field(default_factory=list)
+
+
+class Instrument:
+    """Applies an instrument's messages to its book and writes the events they give.
+
+    ``interval_micros``: one ``book_snapshots`` event per so much event time. ``levels``: how deep it goes.
+    """
+
+    def __init__(
+        self,
+        *,
+        wire_symbol: str,
+        symbol: str,
+        key: bytes,
+        id_prefix: str,
+        writer: EventWriter,
+        synchronizer: Synchronizer,
+        levels: int,
+        interval_micros: int,
+    ) -> None:
+        self.wire_symbol = wire_symbol
+        self.symbol = symbol
+        self.key = key
+        self.synchronizer = synchronizer
+        self.last_receive_micros = 0
+        self.trades = 0
+        self.crossings = 0
+        self.last_top: Top | None = None
+        """Top of the spreads event before; None until the first diff after a join."""
+        self.bucket = -1
+        """Interval of event time the last periodic snapshot was written for."""
+        self.crossed_since_micros: int | None = None
+        self.resume_at = 0
+        """Book frames below this offset are in the book already: it was restored from a checkpoint taken there."""
+        self._id_prefix = id_prefix
+        self._writer = writer
+        self._levels = levels
+        self._interval_micros = interval_micros
+        self._index = 0
+
+    @property
+    def state(self) -> State:
+        """What events of the book say of it now."""
+        if self.synchronizer.phase is not Phase.LIVE:
+            return "resyncing"
+        return "live" if self.crossed_since_micros is None else "degraded"
+
+    def take(
+        self, messages: Sequence[Message], source: Source, receive_micros: int, offset: int, out: Events
+    ) -> None:
+        """Process the messages of the raw record at ``offset``; its events are appended to ``out``."""
+        self._index = 0
+        self.last_receive_micros = receive_micros
+        for message in messages:
+            kind = type(message)
+            if kind is BestBidAsk:
+                self._best_bid_ask(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
+            elif kind is Trade:
+                self._trade(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
+            elif kind is BookDiff:
+                if self.synchronizer.offer(message):  # type: ignore[arg-type]
+                    self._applied(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
+            else:
+                self._image(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
+
+    def _next_id(self, offset: int) -> list[tuple[str, bytes]]:
+        identity = f"{self._id_prefix}{offset:020d}/{self._index:06d}"
+        self._index += 1
+        return [(HEADER, identity.encode())]
+
+    def _best_bid_ask(
+        self, ticker: BestBidAsk, source: Source, receive_micros: int, offset: int, out: Events
+    ) -> None:
+        value = self._writer.spread(
+            "ticker",
+            source,
+            "live",
+            ticker.update_id,
+            (ticker.bid_price, ticker.bid_quantity, ticker.ask_price, ticker.ask_quantity),
+            measure(ticker.bid_price, ticker.ask_price),
+            ticker.exchange_time_micros,
+            receive_micros,
+            offset,
+            self._index,
+        )
+        out.spreads.append((self.key, value, self._next_id(offset)))
+
+    def _trade(self, trade: Trade, source: Source, receive_micros: int, offset: int, out: Events) -> None:
+        self.trades += 1
+        value = self._writer.trade(
+            source,
+            trade.trade_id,
+            trade.price,
+            trade.quantity,
+            trade.side,
+            trade.aggregated,
+            trade.exchange_time_micros,
+            receive_micros,
+            offset,
+            self._index,
+        )
+        out.trades.append((self.key, value, self._next_id(offset)))
+
+    def _image(self, image: BookImage, source: Source, receive_micros: int, offset: int, out: Events) -> None:
+        synchronizer = self.synchronizer
+        if synchronizer.phase is not Phase.LIVE:
+            self.last_top, self.bucket, self.crossed_since_micros = None, -1, None
+        joins = synchronizer.counters.joins
+        for diff in synchronizer.install(image):
+            self._applied(diff, source, receive_micros, offset, out)
+        if synchronizer.counters.joins > joins and synchronizer.phase is Phase.LIVE:
+            self._snapshot("resync", source, synchronizer.last_time_micros, receive_micros, offset, out)
+
+    def _applied(self, diff: BookDiff, source: Source, receive_micros: int, offset: int, out: Events) -> None:
+        """Say what the diff just applied has changed."""
+        top = self.synchronizer.book.top()
+        bid, ask = top[0], top[2]
+        time_micros = diff.exchange_time_micros if diff.exchange_time_micros is not None else receive_micros
+        self._watch_crossing(bid is not None and ask is not None and bid >= ask, time_micros)
+        if top != self.last_top:
+            self.last_top = top
+            value = self._writer.spread(
+                "book",
+                source,
+                "live" if self.crossed_since_micros is None else "degraded",
+                diff.last_id,
+                top,
+                measure(bid, ask),
+                diff.exchange_time_micros,
+                receive_micros,
+                offset,
+                self._index,
+            )
+            out.spreads.append((self.key, value, self._next_id(offset)))
+        bucket = time_micros // self._interval_micros
+        if bucket > self.bucket:
+            self.bucket = bucket
+            self._snapshot("interval", source, diff.exchange_time_micros, receive_micros, offset, out)
+
+    def _watch_crossing(self, crossed: bool, time_micros: int) -> None:  # noqa: FBT001  a fact of the book
+        if not crossed:
+            self.crossed_since_micros = None
+        elif self.crossed_since_micros is None:
+            self.crossed_since_micros = time_micros
+            self.crossings += 1
+        elif time_micros - self.crossed_since_micros > CROSSED_MICROS:
+            self.synchronizer.lose("crossed")
+
+    def _snapshot(
+        self,
+        reason: Reason,
+        source: Source,
+        time_micros: int | None,
+        receive_micros: int,
+        offset: int,
+        out: Events,
+    ) -> None:
+        book = self.synchronizer.book
+        bids, asks = book.bids.levels(self._levels), book.asks.levels(self._levels)
+        _, spread, spread_bps = measure(bids[0][0] if bids[0] else None, asks[0][0] if asks[0] else None)
+        value = self._writer.book_snapshot(
+            source,
+            "live" if self.crossed_since_micros is None else "degraded",
+            reason,
+            self.synchronizer.last_id,
+            bids,
+            asks,
+            spread,
+            spread_bps,
+            time_micros,
+            receive_micros,
+            offset,
+            self._index,
+        )
+        out.book_snapshots.append((self.key, value, self._next_id(offset)))

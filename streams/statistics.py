@@ -1,0 +1,139 @@
+"""What a worker says of itself: counters, lag, buffers, and each instrument's book."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from schemas.codec import SCALE
+from streams.instrument import Instrument
+from streams.measures import measure
+from streams.mill import Mill
+from streams.synchronizer import Phase
+
+__all__ = ["WorkerPart"]
+
+_COUNTERS = {
+    "frames": "Raw records processed.",
+    "trades": "Events written to trades.",
+    "spreads": "Events written to spreads.",
+    "book_snapshots": "Events written to book_snapshots.",
+    "dead_letters": "Raw records that could not be read.",
+    "silent": "Frames without a message for this version.",
+    "repeated": "Records passed over because this worker had processed them before.",
+    "covered": "Book frames passed over because a checkpoint contains them.",
+    "checkpoints": "Book checkpoints stored.",
+    "restored": "Books restored from checkpoints.",
+}
+_BOOK_COUNTERS = ("gaps", "joins", "restarts", "overflows", "old", "ignored_images")
+_LATE_RECORDS = 1_000_000
+
+
+class WorkerPart:
+    """A worker's :class:`bookmill.status.Part`. Reads the mill's plain ints from another thread."""
+
+    name = "worker"
+
+    def __init__(self, mill: Mill) -> None:
+        self._mill = mill
+
+    def health(self) -> dict[str, str]:
+        """Behind by more than a million records, or books that wait for a snapshot."""
+        problems = {}
+        lag = self._lag()
+        if lag > _LATE_RECORDS:
+            problems["lag"] = f"{lag} raw records behind"
+        waiting = [one.key.decode() for one in self._instruments() if one.synchronizer.needs_image]
+        if waiting:
+            problems["books"] = f"waiting for a snapshot: {', '.join(sorted(waiting))}"
+        return problems
+
+    def statistics(self) -> dict[str, Any]:
+        """Counters, lag, buffers and per instrument state, best bid and ask, spread, bps, age of the last frame."""
+        mill = self._mill
+        books = [one.synchronizer.counters for one in self._instruments()]
+        return {
+            **{name: mill.counts[name] for name in _COUNTERS},
+            **{name: sum(getattr(book, name) for book in books) for name in _BOOK_COUNTERS},
+            "requests": mill.requests.sent,
+            "lag": self._lag(),
+            "partitions": len(mill.owned),
+            "output_buffer": len(mill.output),
+            "output_waits": mill.output.waits,
+            "pending_diffs": sum(one.synchronizer.pending for one in self._instruments()),
+            "instruments": {one.key.decode(): _describe(one) for one in self._instruments()},
+        }
+
+    def metrics(self) -> Iterable[Metric]:
+        """The same for Prometheus."""
+        mill = self._mill
+        for name, text in _COUNTERS.items():
+            yield CounterMetricFamily(f"bookmill_worker_{name}", text, value=mill.counts[name])
+        for name in _BOOK_COUNTERS:
+            family = CounterMetricFamily(f"bookmill_book_{name}", f"Books: {name}.", labels=["instrument"])
+            for one in self._instruments():
+                family.add_metric([one.key.decode()], getattr(one.synchronizer.counters, name))
+            yield family
+        live = GaugeMetricFamily(
+            "bookmill_book_live", "1 while the book can be trusted.", labels=["instrument"]
+        )
+        for one in self._instruments():
+            live.add_metric([one.key.decode()], one.state == "live")
+        yield live
+        lag = GaugeMetricFamily(
+            "bookmill_worker_lag_records", "Raw records not yet processed.", labels=["topic", "partition"]
+        )
+        for tp, owned in list(mill.owned.items()):
+            lag.add_metric([tp.topic, str(tp.partition)], owned.lag)
+        yield lag
+        yield GaugeMetricFamily(
+            "bookmill_worker_output_buffer_records", "Records on the way to Kafka.", value=len(mill.output)
+        )
+        yield CounterMetricFamily(
+            "bookmill_worker_output_waits",
+            "Times a full buffer made the worker wait.",
+            value=mill.output.waits,
+        )
+        yield CounterMetricFamily(
+            "bookmill_worker_requests", "Snapshots asked for.", value=mill.requests.sent
+        )
+
+    def _lag(self) -> int:
+        return sum(owned.lag for owned in list(self._mill.owned.values()))
+
+    def _instruments(self) -> list[Instrument]:
+        return [
+            one for owned in list(self._mill.owned.values()) for one in list(owned.raw.instruments.values())
+        ]
+
+
+def _describe(instrument: Instrument) -> dict[str, Any]:
+    bid, bid_quantity, ask, ask_quantity = instrument.synchronizer.book.top()
+    _, spread, bps = measure(bid, ask)
+    live = instrument.synchronizer.phase is Phase.LIVE
+    now_micros = time.time_ns() // 1000
+    return {
+        "state": instrument.state,
+        "reason": instrument.synchronizer.reason,
+        "bid": _text(bid if live else None),
+        "bid_quantity": _text(bid_quantity if live else None),
+        "ask": _text(ask if live else None),
+        "ask_quantity": _text(ask_quantity if live else None),
+        "spread": _text(spread if live else None),
+        "spread_bps": _text(bps if live else None, digits=4),
+        "age_s": round((now_micros - instrument.last_receive_micros) / 1e6, 3)
+        if instrument.last_receive_micros
+        else None,
+        "trades": instrument.trades,
+    }
+
+
+def _text(scaled: int | None, *, digits: int | None = None) -> str | None:
+    if scaled is None:
+        return None
+    number = Decimal(scaled).scaleb(-SCALE)
+    return f"{number:.{digits}f}" if digits is not None else f"{number.normalize():f}"

@@ -1,0 +1,104 @@
+"""Faust's own aiokafka transport, handing over raw records by the batch: the URL scheme ``bookmill://``.
+
+Stock Faust makes tasks and tracks acknowledgement for each record; here one message a partition and poll carries the
+list of its records. Faust still does group, assignment, rebalance and worker life. What is committed, and when, the
+worker says itself (offset and metadata), since only it knows what its checkpoints and stored events cover: topics read
+this way are declared with ``acks=False``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, ClassVar
+
+import faust
+from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+__all__ = ["BatchSchema", "Consumer", "Transport"]
+
+
+class BatchSchema(faust.Schema[Any, Any]):
+    """Takes the list of records as it is: there is nothing to deserialize."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002  the signature is the library's
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002  same
+        return message.value
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    async def commit_raw(self, offsets: Mapping[TP, tuple[int, str]]) -> bool:
+        """Commit offset and metadata; False when the partitions are being moved (their records are processed again)."""
+        return bool(await self.call_thread(self._commit_raw, offsets))
+
+    async def _commit_raw(self, offsets: Mapping[TP, tuple[int, str]]) -> bool:
+        assigned = self.assignment()
+        structs = {
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, metadata)
+            for tp, (offset, metadata) in offsets.items()
+            if tp in assigned
+        }
+        if not structs:
+            return False
+        try:
+            await self._ensure_consumer().commit(structs)
+        except (CommitFailedError, IllegalStateError):
+            return False
+        return True
+
+
+class Consumer(driver.Consumer):
+    """Yields one message a partition and poll: value = the records, offset = that of the last one."""
+
+    _thread: _ConsumerThread
+
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def commit_raw(self, offsets: Mapping[TP, tuple[int, str]]) -> bool:
+        """As :meth:`_ConsumerThread.commit_raw`."""
+        return await self._thread.commit_raw(offsets)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        """As the library's, by the batch. A message of an older generation would be dropped in silence: it is not made."""
+        records, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if not records or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        for tp, batch in records.items():
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if batch and (active is None or tp in active or tp in self._buffered_partitions):
+                last = batch[-1]
+                yield (
+                    tp,
+                    ConsumerMessage(
+                        tp.topic,
+                        tp.partition,
+                        last.offset,
+                        last.timestamp / 1000,
+                        last.timestamp_type,
+                        [],
+                        None,
+                        batch,  # type: ignore[arg-type]  # a list of records where the library has one value
+                        None,
+                        None,
+                        None,
+                        tp,
+                        generation_id=generation,
+                    ),
+                )
+
+
+class Transport(driver.Transport):
+    """The transport registered for ``bookmill://host:port``."""
+
+    Consumer: ClassVar[type[Consumer]] = Consumer
