@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -81,7 +82,7 @@ def status(*, as_json: bool) -> None:
     state = background.status(settings_loading.load())
     _show(state, as_json=as_json)
     if not state["healthy"]:
-        click.get_current_context().exit(1)
+        sys.exit(1)
 
 
 @platform.command()

@@ -39,6 +39,8 @@ _PROPERTIES = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "1",
+    "broker.session.timeout.ms": "4000",  # how long a killed broker is waited for when it is back
+    "broker.heartbeat.interval.ms": "1000",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
     "log.segment.bytes": "268435456",

@@ -38,7 +38,7 @@ class Platform:
     def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self._settings = settings
         self._progress = progress or QuietProgress()
-        self._data_dir = settings.data_dir.absolute()
+        self.data_dir = settings.data_dir.absolute()
         self._lock: IO[str] | None = None
         self._parts: tuple[Part, ...] = ()
         self._cache = ArtifactCache(
@@ -58,8 +58,8 @@ class Platform:
         Raises :class:`PlatformError` (and its kinds) with one sentence; nothing is left running then.
         """
         self.fetch()
-        self._data_dir.mkdir(parents=True, exist_ok=True)
-        self._lock = acquire(self._data_dir, self._progress)
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = acquire(self.data_dir, self._progress)
         try:
             self._parts = self._make_parts(self._lock.fileno())
             self._bring_up()
@@ -70,14 +70,14 @@ class Platform:
 
     def fetch(self) -> None:
         """Bring the programs into the cache, where they are not yet; :meth:`start` does it too."""
-        for directory in (self._data_dir, self._settings.cache_dir):
+        for directory in (self.data_dir, self._settings.cache_dir):
             require_space(directory, self._settings.platform.minimum_free_mib)
         self._cache.fetch([*locked("kafka"), *locked("registry")], self._progress)
 
     def stop(self) -> None:
         """Stop in order: who is read from goes last. Safe to repeat."""
         if self._lock is not None:
-            (self._data_dir / STATE_FILE).unlink(missing_ok=True)
+            (self.data_dir / STATE_FILE).unlink(missing_ok=True)
         self._stop_parts()
         self._parts = ()
         if self._lock is not None:
@@ -121,11 +121,11 @@ class Platform:
 
     def _make_parts(self, lock: int) -> tuple[Part, ...]:
         platform, cache_dir = self._settings.platform, self._settings.cache_dir.absolute()
-        ports = choose_ports(_ports(platform), self._data_dir / PORTS_FILE)
+        ports = choose_ports(_ports(platform), self.data_dir / PORTS_FILE)
 
         def place(name: str) -> Place:
-            log = self._data_dir / "log" / f"{name}.log"
-            return Place(self._data_dir / name, log, self._cache, cache_dir, held=(lock,))
+            log = self.data_dir / "log" / f"{name}.log"
+            return Place(self.data_dir / name, log, self._cache, cache_dir, held=(lock,))
 
         self.kafka = Kafka(
             place("kafka"),
@@ -170,13 +170,13 @@ class Platform:
             "kafka": addresses.kafka,
             "registry": addresses.registry,
             "clickhouse": addresses.clickhouse,
-            "data_dir": str(self._data_dir),
+            "data_dir": str(self.data_dir),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "pids": self.pids(),
         }
-        beside = self._data_dir / (STATE_FILE + ".new")
+        beside = self.data_dir / (STATE_FILE + ".new")
         beside.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
-        beside.replace(self._data_dir / STATE_FILE)
+        beside.replace(self.data_dir / STATE_FILE)
 
 
 def _ports(platform: PlatformSettings) -> Sequence[Port]:

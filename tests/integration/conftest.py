@@ -1,0 +1,48 @@
+"""One real embedded platform for all integration tests; each test has topics and a database of its own on it.
+
+Programs come from the ordinary cache (``BOOKMILL_CACHE_DIR``), data goes to a temporary folder, ports are any free ones.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from bookmill.addresses import Addresses
+from bookmill.settings import (
+    ClickHouseSettings,
+    KafkaSettings,
+    PlatformSettings,
+    RegistrySettings,
+    Settings,
+)
+from embedded.platform import Platform
+
+ANY_PORTS = PlatformSettings(kafka_port=0, registry_port=0, clickhouse_port=0)
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The running platform; a test that stops or kills a part starts it again."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("platform"), platform=ANY_PORTS)
+    with Platform(settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def addresses(platform: Platform) -> Addresses:
+    """Where the three are; a suite on other servers overrides this one."""
+    return platform.addresses
+
+
+@pytest.fixture
+def settings(addresses: Addresses) -> Settings:
+    """Settings that point at the platform, with a topic prefix and a database nobody else uses (it does not exist yet)."""
+    name = f"t{uuid.uuid4().hex[:10]}"
+    return Settings(
+        kafka=KafkaSettings(bootstrap_servers=addresses.kafka, topic_prefix=f"{name}."),
+        registry=RegistrySettings(url=addresses.registry),
+        clickhouse=ClickHouseSettings(url=addresses.clickhouse, database=name),
+    )
