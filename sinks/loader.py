@@ -1,0 +1,313 @@
+"""The loader: events from their topics into ClickHouse, exactly once.
+
+One batch is a range of offsets of one partition, and goes through four steps::
+
+    committed   offset = first, last = n      the intent: whoever comes next repeats exactly this range
+    inserted    under a token made of it      a second insert of it is nothing
+    committed   offset = n + 1                done; the next intent rides on the same commit
+
+A crash after any step repeats at most the insert, with the same records, the same marks and so the same rows and token.
+Records are read and batches written side by side: this thread reads, commits and keeps the group alive, another one
+writes one round (a batch of each partition that has one) at a time.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, wait
+from itertools import groupby
+from threading import Event
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from bookmill.errors import RefusedError, UnavailableError
+from bookmill.settings import SinkSettings
+from sinks.backoff import delay_s
+from sinks.batch import Batch
+from sinks.counters import Counters
+from sinks.offsets import commit, resume
+from sinks.partition import Limits, Partition
+from sinks.writer import Failed, Outcome, Refused, Stored, Writer
+
+__all__ = ["BATCH_BYTES", "Loader"]
+
+_log = structlog.get_logger(__name__)
+
+BATCH_BYTES = 16 * 1024 * 1024
+"""A batch closes at so many bytes, however few rows they are: what is in hand stays bounded for wide rows too."""
+
+_IN_HAND = 4
+"""So many batches' worth of records may be in hand, waiting or being written; then reading waits for writing."""
+
+_POLL_RECORDS = 10_000
+_REVOKE_WAIT_S = 30.0
+_ASSIGN_WAIT_S = 1.0
+
+_Key = tuple[str, int]
+
+
+class Loader:
+    """Reads ``topics`` through ``consumer`` and gives batches to ``writer``, which runs in ``executor``, one call at a time."""
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        writer: Writer,
+        topics: Sequence[str],
+        settings: SinkSettings,
+        *,
+        executor: Executor,
+        stopping: Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._consumer = consumer
+        self._writer = writer
+        self._topics = list(topics)
+        self._settings = settings
+        self._executor = executor
+        self._stopping = stopping
+        self._clock = clock
+        self._limits = Limits(rows=settings.batch_rows, size=BATCH_BYTES, age_s=settings.batch_ms / 1000)
+        self._partitions: dict[_Key, Partition] = {}
+        self._round: Future[list[Outcome]] | None = None
+        self._written: list[tuple[Partition, Batch]] = []
+        self._commit_failures = 0
+        self._commit_again_s = 0.0
+        self._fatal: BaseException | None = None
+        self.counters = Counters()
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """Those assigned now; safe to call from another thread."""
+        return list(self._partitions.values())
+
+    def run(self) -> None:
+        """Load until ``stopping`` is set, then store what is in hand. Raises :class:`RefusedError` when that cannot go on.
+
+        However it ends, nothing is lost: what is not committed is read again by whoever comes next.
+        """
+        self._consumer.subscribe(
+            self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
+        try:
+            while not self._stopping.is_set():
+                self.turn(wait_s=0.1)
+            self.finish()
+        finally:
+            self._consumer.close()
+
+    def turn(self, *, wait_s: float) -> None:
+        """Read what there is, settle the round that is done, begin the next. Waits at most ``wait_s`` for records."""
+        if self._round is not None and self._is_full():
+            wait([self._round], wait_s)
+            messages = self._consumer.consume(1, 0)  # the callbacks of a rebalance run in here
+        else:
+            messages = self._consumer.consume(_POLL_RECORDS, wait_s)
+        if messages:
+            self._sort_in(messages)
+        self._settle()
+        if self._fatal is not None:
+            raise self._fatal
+        self._begin()
+        self._regulate()
+
+    def finish(self) -> None:
+        """Store and commit all that was read, except where a side is failing: that is left to whoever comes next."""
+        while True:
+            if self._round is not None:
+                wait([self._round])
+            self._settle()
+            if self._fatal is not None:
+                raise self._fatal
+            self._begin(age_share=0.0)
+            if self._round is None:
+                return
+
+    def _sort_in(self, messages: list[Message]) -> None:
+        now_s = self._clock()
+        for (topic, number, failed), run in groupby(messages, key=_source):
+            if failed:
+                for message in run:
+                    self._read_error(message)
+            elif partition := self._partitions.get((topic, number)):
+                partition.add(list(run), now_s)
+
+    def _read_error(self, message: Message) -> None:
+        error = message.error()
+        if error is None:
+            return
+        if error.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}:
+            raise RefusedError(f"Kafka does not let the sink read {message.topic()}: {error.str()}.")
+        self.counters.read_errors += 1
+        _log.warning("Kafka reports an error", topic=message.topic(), error=error.str())
+
+    def _is_full(self) -> bool:
+        rows = size = 0
+        for partition in self._partitions.values():
+            rows += partition.rows_in_hand
+            size += partition.size_in_hand
+        return rows >= _IN_HAND * self._settings.batch_rows or size >= _IN_HAND * BATCH_BYTES
+
+    def _begin(self, *, age_share: float = 1.0) -> None:
+        """Commit what has to be, intents and results alike, in one request; then write the batches whose intent stands."""
+        now_s = self._clock()
+        if self._round is not None or now_s < self._commit_again_s:
+            return
+        partitions = self._partitions.values()
+        if self._is_full():
+            age_share = 0.0  # waiting for more would be waiting for nothing
+        if any(partition.due(now_s, share=age_share) for partition in partitions):
+            # Partitions whose time is near go along: one round of many batches is one commit.
+            for partition in partitions:
+                if partition.due(now_s, share=age_share / 2):
+                    partition.close(now_s)
+        self._commit([partition for partition in partitions if not partition.committed])
+        ready = [
+            partition
+            for partition in partitions
+            if partition.held and partition.committed and now_s >= partition.retry_at_s
+        ]
+        if ready:
+            ready.sort(key=lambda partition: partition.failures)  # one that fails must not hold up the others
+            self._written = [(partition, partition.held) for partition in ready if partition.held]
+            self._round = self._executor.submit(self._write, [batch for _, batch in self._written])
+
+    def _write(self, batches: list[Batch]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for batch in batches:
+            outcomes.append(self._writer.write(batch))
+            if isinstance(outcomes[-1], Failed):
+                break  # the others are tried in the next round: most likely they would fail for the same reason
+        return outcomes
+
+    def _settle(self) -> None:
+        """Take over what a finished round has done."""
+        if self._round is None or not self._round.done():
+            return
+        finished, self._round = self._round, None
+        self._fatal = finished.exception()
+        if self._fatal is not None:
+            return
+        for (partition, batch), outcome in zip(self._written, finished.result()):
+            if self._partitions.get((partition.topic, partition.number)) is not partition:
+                continue  # it belongs to another sink by now, which repeats the batch
+            match outcome:
+                case Stored():
+                    partition.stored(batch, outcome)
+                    self.counters.stored(outcome)
+                case Refused():
+                    _log.warning(
+                        "batch is halved",
+                        topic=batch.topic,
+                        partition=batch.partition,
+                        first=batch.first,
+                        last=batch.last,
+                        reason=outcome.reason,
+                    )
+                    partition.halve(batch, outcome.middle)
+                    self.counters.halved += 1
+                case Failed():
+                    self._failed(partition, outcome)
+        self._written = []
+
+    def _failed(self, partition: Partition, outcome: Failed) -> None:
+        pause_s = self._delay_s(partition.failures + 1)
+        partition.failed(outcome.side, str(outcome.error), self._clock() + pause_s)
+        self.counters.retries += 1
+        _log.warning(
+            "batch is tried again",
+            topic=partition.topic,
+            partition=partition.number,
+            attempt=partition.failures,
+            pause_s=round(pause_s, 2),
+            reason=str(outcome.error),
+        )
+
+    def _delay_s(self, attempt: int) -> float:
+        return delay_s(
+            attempt,
+            initial_s=self._settings.backoff_initial_s,
+            max_s=self._settings.backoff_max_s,
+            random=random.random(),  # noqa: S311  spreads retries, guards nothing
+        )
+
+    def _commit(self, partitions: list[Partition]) -> None:
+        if not partitions:
+            return
+        try:
+            commit(self._consumer, partitions)
+        except UnavailableError as error:
+            self._commit_failures += 1
+            self._commit_again_s = self._clock() + min(1.0, self._delay_s(self._commit_failures))
+            self.counters.commit_failures += 1
+            _log.warning("offsets are not committed", reason=str(error))
+        else:
+            self._commit_failures = 0
+            self.counters.commits += 1
+
+    def _regulate(self) -> None:
+        """Pause partitions whose batch waits for another attempt, and all of them while such batches fill the memory."""
+        stuck = self._commit_failures > 0 or any(
+            partition.failures for partition in self._partitions.values()
+        )
+        all_of_them = stuck and self._round is None and self._is_full()
+        pause: list[TopicPartition] = []
+        go_on: list[TopicPartition] = []
+        for partition in self._partitions.values():
+            wanted = partition.failures > 0 or all_of_them
+            if wanted != partition.paused:
+                partition.paused = wanted
+                (pause if wanted else go_on).append(TopicPartition(partition.topic, partition.number))
+        if pause:
+            self._consumer.pause(pause)
+        if go_on:
+            self._consumer.resume(go_on)
+
+    def _assigned(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
+        """Ours from now on: from where the group stands, with the batch it has not finished."""
+        while assigned and not self._stopping.is_set():
+            try:
+                found = resume(consumer, assigned, self._limits)
+            except UnavailableError as error:
+                _log.warning("waiting for the committed offsets", reason=str(error))
+                self._stopping.wait(_ASSIGN_WAIT_S)
+            except RefusedError as error:
+                self._fatal = error
+                return
+            else:
+                for partition in found:
+                    self._partitions[partition.topic, partition.number] = partition
+                consumer.incremental_assign(
+                    [TopicPartition(each.topic, each.number, each.start) for each in found]
+                )
+                _log.info("partitions assigned", count=len(found), all=len(self._partitions))
+                return
+
+    def _revoked(self, _: Consumer, revoked: list[TopicPartition]) -> None:
+        """Another's from now on: finish what is on its way, leave the rest to it."""
+        if self._round is not None:
+            wait([self._round], _REVOKE_WAIT_S)
+            self._settle()
+        gone = [self._partitions[key] for key in map(_key, revoked) if key in self._partitions]
+        self._commit([partition for partition in gone if partition.held is None and not partition.committed])
+        self._drop(revoked)
+
+    def _lost(self, _: Consumer, lost: list[TopicPartition]) -> None:
+        """Another's already: whatever we would commit is no longer ours to say."""
+        self._drop(lost)
+
+    def _drop(self, partitions: list[TopicPartition]) -> None:
+        for key in map(_key, partitions):
+            self._partitions.pop(key, None)
+        _log.info("partitions given up", count=len(partitions), left=len(self._partitions))
+
+
+def _key(partition: TopicPartition) -> _Key:
+    return partition.topic, partition.partition
+
+
+def _source(message: Message) -> tuple[str, int, bool]:
+    return message.topic() or "", message.partition() or 0, message.error() is not None

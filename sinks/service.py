@@ -1,0 +1,127 @@
+"""A sink put together and run: connections checked, topics and tables made, signals heard."""
+
+from __future__ import annotations
+
+import gc
+import signal
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from bookmill.addresses import Addresses, resolve
+from bookmill.errors import ConfigurationError, UnavailableError
+from bookmill.kafka import client_config
+from bookmill.settings import KafkaSettings, Settings
+from bookmill.status import StatusServer
+from schemas import registry
+from schemas.admin import ensure_topics
+from schemas.catalogue import EVENT_TOPICS, Topic, dead_letters
+from sinks.client import Store, connect
+from sinks.dead_letters import DeadLetters
+from sinks.loader import Loader
+from sinks.part import KafkaWatch, SinkPart
+from sinks.tables import create_tables
+from sinks.writer import Writer
+from sinks.writer_schemas import WriterSchemas
+
+__all__ = ["run"]
+
+_log = structlog.get_logger(__name__)
+
+_SESSION_TIMEOUT_MS = 12_000
+_TIMEOUT_S = 30.0
+
+
+def run(settings: Settings) -> None:
+    """Load until SIGINT or SIGTERM. Raises a :class:`BookmillError` when it cannot start, or cannot go on."""
+    addresses = resolve(settings)
+    topics = _topics(settings.sink.topics)
+    ensure_topics(
+        settings.kafka,
+        addresses.kafka,
+        [each for topic in topics for each in (topic, dead_letters(topic.name))],
+    )
+    schemas = registry.client(settings.registry, addresses.registry)
+    registry.register(schemas, addresses.registry, topics, prefix=settings.kafka.topic_prefix)
+    store = Store(
+        connect(settings.clickhouse, addresses.clickhouse), addresses.clickhouse, settings.clickhouse.database
+    )
+    create_tables(store, settings.clickhouse.database, topics)
+
+    prefix = settings.kafka.topic_prefix
+    group = prefix + settings.sink.group
+    incarnations = _incarnations(settings.kafka, addresses.kafka, [prefix + topic.name for topic in topics])
+    writer = Writer(
+        {prefix + topic.name: (topic, incarnations[prefix + topic.name]) for topic in topics},
+        store=store,
+        schemas=WriterSchemas(schemas, addresses.registry),
+        dead_letters=DeadLetters(settings.kafka, addresses.kafka, connector=group),
+    )
+    stopping = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    # Records come and go by the thousand and hold no cycles: looking for cycles among them took a third of the time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
+    watch = KafkaWatch()
+    with ThreadPoolExecutor(1, thread_name_prefix="writer") as executor:
+        loader = Loader(
+            Consumer(_consumer_config(settings, addresses, group, watch)),
+            writer,
+            list(incarnations),
+            settings.sink,
+            executor=executor,
+            stopping=stopping,
+        )
+        with StatusServer(SinkPart(loader, watch), settings.status):
+            loader.run()
+
+
+def _topics(names: Sequence[str]) -> list[Topic]:
+    known = {topic.name: topic for topic in EVENT_TOPICS}
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(
+                f"Unknown topic {name!r} in sink.topics.", hint=f"Known: {', '.join(sorted(known))}."
+            )
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def _incarnations(settings: KafkaSettings, bootstrap_servers: str, names: Sequence[str]) -> dict[str, str]:
+    """Kafka's own id of each topic: one that was deleted and made again has another, and its offsets start anew."""
+    admin = AdminClient(client_config(settings, bootstrap_servers))
+    try:
+        described = admin.describe_topics(TopicCollection(list(names)), request_timeout=_TIMEOUT_S)
+        return {name: str(future.result(_TIMEOUT_S).topic_id) for name, future in described.items()}
+    except KafkaException as error:
+        raise UnavailableError(f"Kafka does not describe the event topics: {error.args[0].str()}.") from error
+
+
+def _consumer_config(
+    settings: Settings, addresses: Addresses, group: str, watch: KafkaWatch
+) -> dict[str, object]:
+    return {
+        **client_config(settings.kafka, addresses.kafka),
+        "group.id": group,
+        "error_cb": watch.on_error,
+        # Offsets are said with a text of our own, when a batch is certain: never by the library.
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        # Where a partition starts is read from the committed offset; this is for one whose records were deleted.
+        "auto.offset.reset": "earliest",
+        # Partitions that stay with this sink go on undisturbed while others join or leave.
+        "partition.assignment.strategy": "cooperative-sticky",
+        # How long a killed sink's partitions stand still.
+        "session.timeout.ms": _SESSION_TIMEOUT_MS,
+        "heartbeat.interval.ms": _SESSION_TIMEOUT_MS // 4,
+        # What is read ahead stays bounded.
+        "queued.max.messages.kbytes": 32 * 1024,
+        "fetch.max.bytes": 16 * 1024 * 1024,
+        "max.partition.fetch.bytes": 2 * 1024 * 1024,
+        "fetch.wait.max.ms": 100,
+    }
