@@ -1,0 +1,279 @@
+"""One websocket connection of a simulated exchange: websockets' own protocol core in an asyncio protocol of ours.
+
+The library's asyncio connection sends one message per call, far too dear at hundreds of thousands of frames a second. So the
+handshake and everything incoming, control frames included, go through its :class:`~websockets.server.ServerProtocol`,
+and market frames, which need no state (server frames are unmasked and complete), are framed here and written in bulk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import OPEN, Event
+from websockets.server import ServerProtocol
+
+from simulator.dialect import Dialect, HandshakeRefusedError, KeepAlive, Session
+from simulator.hub import Hub
+from simulator.limits import RollingWindow
+
+__all__ = ["Connection", "ConnectionCounts", "text_header"]
+
+_RESUME_BYTES = 256 << 10
+_CLOSE_TIMEOUT_S = 2.0
+
+
+@dataclass
+class ConnectionCounts:
+    """What happened to the connections of a market."""
+
+    opened: int = 0
+    refused: int = 0
+    messages_received: int = 0
+    too_many_messages: int = 0
+    pong_timeouts: int = 0
+    sessions_ended: int = 0
+    slow_readers_dropped: int = 0
+    cut: int = 0
+
+
+def text_header(length: int) -> bytes:
+    """Header of an unmasked, unfragmented text frame (RFC 6455 section 5.2)."""
+    if length < 126:
+        return bytes((0x81, length))
+    if length < 65_536:
+        return b"\x81\x7e" + length.to_bytes(2, "big")
+    return b"\x81\x7f" + length.to_bytes(8, "big")
+
+
+class Connection(asyncio.Protocol):
+    """A client's connection, from the handshake on.
+
+    ``buffer_bytes`` bounds what may wait for a client that reads too slowly; past it the client is dropped without a close
+    frame, as Binance does. A client whose socket takes nothing at all for ``stall_s`` while a source waits for it is dropped too.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        hub: Hub,
+        counts: ConnectionCounts,
+        keep_alive: KeepAlive,
+        *,
+        buffer_bytes: int,
+        stall_s: float,
+    ) -> None:
+        self._dialect = dialect
+        self._hub = hub
+        self._counts = counts
+        self._keep_alive = keep_alive
+        self._buffer_bytes = buffer_bytes
+        self._stall_s = stall_s
+        self._websocket = ServerProtocol()
+        self._window = RollingWindow(keep_alive.messages, keep_alive.window_s)
+        self._session: Session | None = None
+        self._pending: list[bytes] = []
+        self._message = bytearray()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._pings: set[bytes] = set()
+        self._pong_deadline: asyncio.TimerHandle | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._transport: asyncio.Transport
+        self._loop = asyncio.get_running_loop()
+        self.lost = self._loop.create_future()
+
+    # What the hub asks of a subscriber.
+
+    def queue(self, envelope: bytes, data_start: int) -> None:
+        """Take a frame to be sent with the next flush."""
+        session = self._session
+        payload = envelope if session is None or session.combined else envelope[data_start:-1]
+        self._pending += (text_header(len(payload)), payload)
+
+    def flush(self) -> None:
+        """Write what is queued in one piece; drop the client when too much waits for it."""
+        if not self._pending:
+            return
+        chunk = b"".join(self._pending)
+        self._pending.clear()
+        self._transport.write(chunk)
+        if self._transport.get_write_buffer_size() > self._buffer_bytes:
+            self._counts.slow_readers_dropped += 1
+            self._drop()
+
+    async def writable(self) -> None:
+        """Wait until the client has read enough of what was written."""
+        if self._writable.is_set():
+            return
+        try:
+            await asyncio.wait_for(self._writable.wait(), self._stall_s)
+        except TimeoutError:
+            self._counts.slow_readers_dropped += 1
+            self._drop()
+
+    # What faults do.
+
+    def cut(self) -> None:
+        """End without a close frame: the client sees 1006."""
+        self._counts.cut += 1
+        self._drop()
+
+    def freeze(self) -> None:
+        """Half-open: the socket stays, nothing is sent, read or answered any more."""
+        self._leave()
+        self._transport.pause_reading()
+
+    def close(self, code: int, reason: str) -> None:
+        """Send what is queued and a close frame, then wait a little for the client's."""
+        self.flush()
+        if self._websocket.state is OPEN:
+            self._websocket.send_close(code, reason)
+            self._write_protocol_data()
+        self._leave()
+        self._timers.append(self._loop.call_later(_CLOSE_TIMEOUT_S, self._transport.abort))
+
+    def announce_shutdown(self) -> None:
+        """Send the exchange's shutdown notice, if it has one."""
+        notice = self._session and self._session.shutdown_notice(time.time_ns() // 1_000_000)
+        if notice:
+            self._send(notice)
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  a TCP server's transport is one
+        self._transport = transport
+        transport.set_write_buffer_limits(high=_RESUME_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        self._websocket.receive_data(data)
+        self._write_protocol_data()
+        for event in self._websocket.events_received():
+            self._receive(event)
+
+    def eof_received(self) -> None:
+        self._websocket.receive_eof()
+        self._write_protocol_data()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the signature is the library's
+        self._leave()
+        for timer in self._timers:
+            timer.cancel()
+        self._writable.set()
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    # Incoming.
+
+    def _receive(self, event: Event) -> None:
+        if isinstance(event, Request):
+            self._shake_hands(event)
+            return
+        if isinstance(event, Frame) and event.opcode is not Opcode.CLOSE and self._session is not None:
+            self._receive_frame(event, self._session)
+
+    def _receive_frame(self, frame: Frame, session: Session) -> None:
+        if frame.opcode is not Opcode.CONT and not self._admit():
+            return
+        if frame.opcode is Opcode.PONG:
+            self._receive_pong(bytes(frame.data))
+        elif frame.opcode in (Opcode.TEXT, Opcode.CONT, Opcode.BINARY):
+            self._message += frame.data
+            if frame.fin:
+                message = bytes(self._message)
+                self._message.clear()
+                for reply in session.receive(message):
+                    self._send(reply)
+
+    def _admit(self) -> bool:
+        self._counts.messages_received += 1
+        if self._window.admit(self._loop.time()):
+            return True
+        self._counts.too_many_messages += 1
+        self.close(1008, "Too many requests")
+        return False
+
+    def _shake_hands(self, request: Request) -> None:
+        response = self._websocket.accept(request)
+        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            try:
+                self._session = self._dialect.open(request.path, self, self._hub)
+            except HandshakeRefusedError as refusal:
+                response = self._websocket.reject(HTTPStatus(refusal.status), refusal.text + "\n")
+        self._websocket.send_response(response)
+        self._write_protocol_data()
+        if self._session is None:
+            self._counts.refused += 1
+            return
+        self._counts.opened += 1
+        self._hub.join(self)
+        self._timers.append(self._loop.call_later(self._keep_alive.ping_interval_s, self._ping))
+        self._timers.append(self._loop.call_later(self._keep_alive.session_s, self._end_session))
+
+    # Keep-alive.
+
+    def _ping(self) -> None:
+        payload = secrets.token_hex(8).encode()
+        self._pings.add(payload)
+        self.flush()
+        self._websocket.send_ping(payload)
+        self._write_protocol_data()
+        if self._pong_deadline is None:
+            self._pong_deadline = self._loop.call_later(self._keep_alive.pong_timeout_s, self._miss_pong)
+            self._timers.append(self._pong_deadline)
+        self._timers.append(self._loop.call_later(self._keep_alive.ping_interval_s, self._ping))
+
+    def _receive_pong(self, payload: bytes) -> None:
+        """A pong counts when it copies the payload of a ping that was sent; others are allowed and prove nothing."""
+        if payload in self._pings and self._pong_deadline is not None:
+            self._pings.clear()
+            self._pong_deadline.cancel()
+            self._pong_deadline = None
+            now_s = self._loop.time()
+            self._timers = [timer for timer in self._timers if not timer.cancelled() and timer.when() > now_s]
+
+    def _miss_pong(self) -> None:
+        self._counts.pong_timeouts += 1
+        self.close(1008, "Pong timeout")
+
+    def _end_session(self) -> None:
+        self._counts.sessions_ended += 1
+        self.close(1001, "")
+
+    # Outgoing.
+
+    def _send(self, text: bytes) -> None:
+        self._pending += (text_header(len(text)), text)
+        self.flush()
+
+    def _write_protocol_data(self) -> None:
+        """Write what the protocol core has to say (handshake, pongs, close); its empty string is the end of the stream."""
+        for data in self._websocket.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:
+                self._transport.close()
+
+    def _drop(self) -> None:
+        self._leave()
+        self._transport.abort()
+
+    def _leave(self) -> None:
+        self._hub.leave(self)
+        self._session = None
+        self._pending.clear()
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()

@@ -1,0 +1,132 @@
+"""Scripted misbehaviour: what a test can make the exchange do wrong, in-process or by ``POST /simulator/faults``.
+
+Each fault is counted down: it happens to the next N calls or frames, then the exchange behaves again.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from bookmill.errors import ConfigurationError
+from simulator.hub import Disturbance, Hub
+
+__all__ = ["BreakableConnection", "Faults", "RestFault", "RestFaults"]
+
+
+@dataclass(frozen=True)
+class RestFault:
+    """What happens to one depth snapshot call, after ``delay_s`` seconds: the ``status`` (200: an answer), or a bad book.
+
+    ``content``: ``good``; ``stale`` is a book older than every frame; ``empty`` has ``lastUpdateId`` -1 and no levels.
+    """
+
+    status: int = 200
+    retry_after_s: int = 1
+    delay_s: float = 0.0
+    content: Literal["good", "stale", "empty"] = "good"
+
+
+class RestFaults:
+    """The faults waiting for the next depth snapshot calls, first in first out."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[RestFault] = deque()
+
+    def add(self, fault: RestFault, count: int) -> None:
+        """Let the fault happen to ``count`` calls."""
+        self._waiting.extend([fault] * count)
+
+    def take(self) -> RestFault | None:
+        """The fault for the call at hand."""
+        return self._waiting.popleft() if self._waiting else None
+
+
+class BreakableConnection(Protocol):
+    """What can be done to an open connection."""
+
+    def cut(self) -> None:
+        """End it without a close frame: the client sees 1006."""
+
+    def freeze(self) -> None:
+        """Half-open: the socket stays, nothing is sent, read or answered any more."""
+
+    def close(self, code: int, reason: str) -> None:
+        """An orderly close."""
+
+    def announce_shutdown(self) -> None:
+        """Send the exchange's shutdown notice."""
+
+
+class Faults:
+    """Faults of one market, one method each; :meth:`apply` takes the same by name, as JSON brings them."""
+
+    def __init__(
+        self, hub: Hub, rest: RestFaults, connections: Callable[[], Iterable[BreakableConnection]]
+    ) -> None:
+        self._hub = hub
+        self._rest = rest
+        self._connections = connections
+
+    def refuse_snapshots(self, count: int = 1, status: int = 429, retry_after_s: int = 1) -> None:
+        """Answer the next snapshot calls with an HTTP error (429, 418, 403, 451, 503 …)."""
+        self._rest.add(RestFault(status=status, retry_after_s=retry_after_s), count)
+
+    def stale_snapshots(self, count: int = 1) -> None:
+        """Serve a book older than every frame that was ever sent."""
+        self._rest.add(RestFault(content="stale"), count)
+
+    def empty_snapshots(self, count: int = 1) -> None:
+        """Serve ``lastUpdateId`` -1 and no levels, as for a new listing."""
+        self._rest.add(RestFault(content="empty"), count)
+
+    def delay_snapshots(self, count: int = 1, delay_s: float = 1.0) -> None:
+        """Serve a good book, late: it is taken when the call comes, and lags the stream when it arrives."""
+        self._rest.add(RestFault(delay_s=delay_s), count)
+
+    def disturb(self, stream: str, what: Disturbance = "drop", count: int = 1) -> None:
+        """Drop, duplicate or corrupt the next frames of a stream."""
+        if what not in ("drop", "duplicate", "corrupt"):
+            raise ConfigurationError(f"A frame cannot be disturbed by '{what}'; drop, duplicate or corrupt.")
+        channel = self._hub.channels.get(stream)
+        if channel is None:
+            known = ", ".join(sorted(self._hub.channels)[:6])
+            raise ConfigurationError(
+                f"There is no stream '{stream}' here to disturb.", hint=f"Known: {known}."
+            )
+        channel.disturbances.extend([what] * count)
+
+    def cut_connections(self) -> None:
+        """End all connections without a close frame."""
+        for connection in self._connections():
+            connection.cut()
+
+    def freeze_connections(self) -> None:
+        """Make all connections half-open."""
+        for connection in self._connections():
+            connection.freeze()
+
+    def close_connections(self, code: int = 1001, reason: str = "") -> None:
+        """Close all connections in order."""
+        for connection in self._connections():
+            connection.close(code, reason)
+
+    def announce_shutdown(self) -> None:
+        """Send the exchange's shutdown notice on all connections."""
+        for connection in self._connections():
+            connection.announce_shutdown()
+
+    def apply(self, fault: str, arguments: dict[str, Any]) -> None:
+        """Call the fault of that name; raises :class:`ConfigurationError` for an unknown name or argument."""
+        names = [name for name in vars(type(self)) if not name.startswith("_") and name != "apply"]
+        if fault not in names:
+            raise ConfigurationError(f"There is no fault '{fault}'.", hint=f"Known: {', '.join(names)}.")
+        method = getattr(self, fault)
+        try:
+            inspect.signature(method).bind(**arguments)
+        except TypeError as error:
+            raise ConfigurationError(f"The fault '{fault}' cannot be called so: {error}.") from error
+        method(**arguments)

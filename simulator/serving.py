@@ -1,0 +1,194 @@
+"""The simulator as a running program: from options to a configuration, serving until told to stop, counts at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import signal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from bookmill.errors import ConfigurationError
+from bookmill.settings import StatusSettings
+from bookmill.status import StatusServer
+from simulator.instruments import DEFAULT_SYMBOLS, names
+from simulator.simulator import EXCHANGES, MarketConfig, RecordingFiles, Simulator, SimulatorConfig
+
+__all__ = ["Options", "configuration", "serve"]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of ``bookmill simulate``, as given."""
+
+    exchange: str = "binance"
+    markets: tuple[str, ...] = ()
+    symbols: str | None = None
+    instruments: int | None = None
+    rate: float = 200
+    seed: int = 1
+    recordings: tuple[str, ...] = ()
+    speed: str = "1"
+    host: str = "127.0.0.1"
+    port: int = 0
+    duration: float | None = None
+    as_json: bool = False
+
+
+def configuration(options: Options) -> SimulatorConfig:
+    """What to simulate; raises :class:`ConfigurationError` for options that do not go together."""
+    symbols = _symbols(options)
+    recordings = _recordings(options, symbols)
+    markets = options.markets or tuple(recordings) or tuple(EXCHANGES.get(options.exchange, ()))
+    missing = [market for market in recordings if market not in markets]
+    if missing:
+        raise ConfigurationError(
+            f"There is a recording for the market '{missing[0]}', but --market leaves it out."
+        )
+    return SimulatorConfig(
+        options.exchange,
+        {
+            market: MarketConfig(
+                symbols=symbols,
+                rate=options.rate,
+                seed=options.seed,
+                recordings=recordings.get(market, ()),
+                speed=_speed(options.speed),
+                websocket_port=options.port and options.port + 2 * number,
+                rest_port=options.port and options.port + 2 * number + 1,
+            )
+            for number, market in enumerate(markets)
+        },
+        options.host,
+    )
+
+
+async def serve(options: Options, status: StatusSettings) -> None:
+    """Listen until SIGINT, SIGTERM or the end of ``duration``; addresses first, counts last, on stdout."""
+    config = configuration(options)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_number, stopping.set)
+    async with Simulator(config) as simulator:
+        with StatusServer(_Part(simulator), status):
+            if options.as_json:
+                click.echo(json.dumps(simulator.addresses))
+            for market, addresses in simulator.addresses.items():
+                _log.info("simulated market is open", exchange=config.exchange, market=market, **addresses)
+            try:
+                await asyncio.wait_for(stopping.wait(), options.duration)
+            except TimeoutError:
+                _log.info("duration is over", duration_s=options.duration)
+    click.echo(json.dumps(simulator.counts()))
+
+
+class _Part:
+    """The simulator's state for health, status and metrics."""
+
+    name = "simulator"
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    def health(self) -> dict[str, str]:
+        """A market that stopped playing because of an error."""
+        return self._simulator.problems()
+
+    def statistics(self) -> dict[str, Any]:
+        """Totals by market."""
+        return {
+            market: {
+                **{name: counts[name] for name in ("frames_sent", "frames_unsent", "skipped_s")},
+                **counts["connections"],
+                **counts["rest"],
+            }
+            for market, counts in self._simulator.counts().items()
+        }
+
+    def metrics(self) -> Iterator[Metric]:
+        """Frames, connections, REST calls."""
+        sent = CounterMetricFamily(
+            "bookmill_simulator_frames_sent", "Copies of frames sent", labels=["market"]
+        )
+        unsent = CounterMetricFamily(
+            "bookmill_simulator_frames_unsent", "Frames nobody was subscribed to", labels=["market"]
+        )
+        slow = CounterMetricFamily(
+            "bookmill_simulator_slow_readers_dropped", "Clients dropped as too slow", labels=["market"]
+        )
+        calls = CounterMetricFamily("bookmill_simulator_rest_calls", "REST calls", labels=["market"])
+        opened = GaugeMetricFamily("bookmill_simulator_connections", "Open connections", labels=["market"])
+        for market, counts in self._simulator.counts().items():
+            sent.add_metric([market], counts["frames_sent"])
+            unsent.add_metric([market], counts["frames_unsent"])
+            slow.add_metric([market], counts["connections"]["slow_readers_dropped"])
+            calls.add_metric([market], counts["rest"]["calls"])
+            opened.add_metric([market], counts["connections"]["open"])
+        yield from (sent, unsent, slow, calls, opened)
+
+
+def _symbols(options: Options) -> list[str]:
+    if options.symbols and options.instruments:
+        raise ConfigurationError("--symbols and --instruments exclude each other.")
+    if options.instruments:
+        return names(options.instruments)
+    if options.symbols is None:
+        return list(DEFAULT_SYMBOLS)
+    symbols = [symbol.strip() for symbol in options.symbols.split(",") if symbol.strip()]
+    if not symbols:
+        raise ConfigurationError("--symbols names no symbol.")
+    return symbols
+
+
+def _recordings(options: Options, symbols: list[str]) -> dict[str, list[RecordingFiles]]:
+    """Recordings by market. Bare paths are the files of one recording, whose market and symbol the other options name."""
+    recordings: dict[str, list[RecordingFiles]] = {}
+    bare: list[Path] = []
+    for text in options.recordings:
+        name, equals, paths = text.partition("=")
+        if not equals:
+            bare += _paths(text)
+            continue
+        market, colon, symbol = name.partition(":")
+        if not colon:
+            raise ConfigurationError(
+                f"'{text}' names no market and symbol.", hint="Write spot:BTC-USDT=PATH."
+            )
+        recordings.setdefault(market, []).append(RecordingFiles(symbol, _paths(paths)))
+    if bare:
+        if len(options.markets) != 1 or options.symbols is None or len(symbols) != 1:
+            raise ConfigurationError(
+                "A recording needs its market and symbol.",
+                hint="Add --market and --symbols with one each, or write --recording spot:BTC-USDT=PATH.",
+            )
+        recordings.setdefault(options.markets[0], []).append(RecordingFiles(symbols[0], bare))
+    return recordings
+
+
+def _paths(text: str) -> list[Path]:
+    return [Path(part) for part in _parts(text)]
+
+
+def _parts(text: str) -> Iterable[str]:
+    # A path may itself contain a comma: then it is taken as it is.
+    return [text] if Path(text).exists() else text.split(",")
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = math.inf if text == "max" else float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise ConfigurationError(f"'{text}' is no speed.", hint="Give a factor like 10, or max.")
+    return speed
