@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
-import stamina
 
 from bookmill.errors import ChecksumError, NoSpaceError, PlatformError
-from embedded.progress import Progress
+from embedded.progress import Advance, Progress
 
 __all__ = ["LOCK_FILE", "Artifact", "ArtifactCache", "locked", "require_space"]
 
@@ -34,6 +33,7 @@ LOCK_FILE = Path(__file__).with_name("artifacts.lock")
 _PARALLEL = 8
 _CHUNK = 1 << 20
 _ATTEMPTS = 4
+_WAIT_S = 0.5  # after the first failure; twice as long after each further one
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
@@ -150,11 +150,12 @@ class ArtifactCache:
 
 
 class _Download:
-    def __init__(self, client: httpx.Client, root: Path, advance: Any) -> None:
+    def __init__(self, client: httpx.Client, root: Path, advance: Advance) -> None:
         self.cancelled = threading.Event()
         self._client = client
         self._root = root
         self._advance = advance
+        self._told: dict[str, int] = {}
 
     def bring(self, artifact: Artifact) -> None:
         """Fetch one file, check it, and give it its name."""
@@ -162,11 +163,7 @@ class _Download:
         part = target.with_name(target.name + ".part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            for attempt in stamina.retry_context(
-                on=_BrokenOffError, attempts=_ATTEMPTS, timeout=None, wait_max=5.0
-            ):
-                with attempt:
-                    digest = self._receive(artifact, part)
+            digest = self._receive_patiently(artifact, part)
         except _BrokenOffError as error:
             raise PlatformError(
                 f"{artifact.name} cannot be fetched from {self._client.base_url.host}: {error}.",
@@ -188,6 +185,14 @@ class _Download:
             )
         part.replace(target)
 
+    def _receive_patiently(self, artifact: Artifact, part: Path) -> str:
+        for attempt in range(_ATTEMPTS - 1):
+            try:
+                return self._receive(artifact, part)
+            except _BrokenOffError:
+                self.cancelled.wait(_WAIT_S * 2**attempt)
+        return self._receive(artifact, part)
+
     def _receive(self, artifact: Artifact, part: Path) -> str:
         """Receive the rest of the file; the SHA-256 of the whole."""
         have = part.stat().st_size if part.exists() else 0
@@ -195,10 +200,10 @@ class _Download:
             part.unlink()
             have = 0
         if have == artifact.size:
-            self._advance(have)
+            self._tell(artifact, have)
             with part.open("rb") as stream:
                 return hashlib.file_digest(stream, "sha256").hexdigest()
-        headers = {"Range": f"bytes={have}-"} if have else {}
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         try:
             with self._client.stream("GET", artifact.path, headers=headers) as response:
                 _check_status(response, artifact)
@@ -212,17 +217,21 @@ class _Download:
         digest = hashlib.sha256()
         while chunk := stream.read(_CHUNK) if stream.readable() else b"":
             digest.update(chunk)
-        self._advance(stream.tell())
-        for chunk in response.iter_bytes(_CHUNK):
+        self._tell(artifact, stream.tell())
+        for chunk in response.iter_raw():
             if self.cancelled.is_set():
                 raise PlatformError("The download was stopped.")
             stream.write(chunk)
             digest.update(chunk)
-            self._advance(len(chunk))
+            self._tell(artifact, stream.tell())
         if stream.tell() < artifact.size:
-            self._advance(-stream.tell())
             raise _BrokenOffError("the connection was closed in the middle")
         return digest.hexdigest()
+
+    def _tell(self, artifact: Artifact, position: int) -> None:
+        """Progress is by bytes on disk, each told once, also when a download begins again."""
+        self._advance(position - self._told.get(artifact.path, 0))
+        self._told[artifact.path] = position
 
 
 def _check_status(response: httpx.Response, artifact: Artifact) -> None:

@@ -43,7 +43,7 @@ def start(settings: Settings, progress: Progress) -> bool:
     reader, writer = os.pipe()
     try:
         with path.open("ab") as log:
-            subprocess.Popen(
+            supervisor = subprocess.Popen(
                 [sys.executable, "-m", "embedded.supervisor", str(writer)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -56,7 +56,12 @@ def start(settings: Settings, progress: Progress) -> bool:
         raise PlatformError(f"The platform cannot be started: {error.strerror}.") from error
     finally:
         os.close(writer)
-    _follow(reader, progress, path)
+    try:
+        _follow(reader, progress, path)
+    except BaseException:  # Ctrl-C while it starts means: do not
+        supervisor.terminate()
+        supervisor.wait()
+        raise
     return True
 
 

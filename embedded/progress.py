@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-__all__ = ["ConsoleProgress", "Progress", "QuietProgress"]
+__all__ = ["Advance", "ConsoleProgress", "Progress", "QuietProgress"]
 
 Advance = Callable[[int], None]
 

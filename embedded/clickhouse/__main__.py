@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import sys
 import threading
@@ -11,11 +12,13 @@ from embedded.clickhouse.engine import Engine
 from embedded.clickhouse.server import ClickHouseServer
 
 _DRAIN_S = 10.0
+_FILES = 10_240  # what macOS allows at most
 
 
 def main(data: Path, port: int) -> int:
     """Run the server; the exit status."""
     data.mkdir(parents=True, exist_ok=True)
+    _allow_many_files()
     try:
         engine = Engine(data)
     except RuntimeError as error:
@@ -41,6 +44,14 @@ def main(data: Path, port: int) -> int:
     server.server_close()
     engine.close()
     return 0
+
+
+def _allow_many_files() -> None:
+    """The engine keeps the files of many parts open; some systems allow 256 unless asked."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 if __name__ == "__main__":

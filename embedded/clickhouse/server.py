@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -50,6 +51,11 @@ class ClickHouseServer(ThreadingHTTPServer):
         """Wait for the requests being served; whether all have ended."""
         with self._idle:
             return self._idle.wait_for(lambda: not self._in_flight, timeout_s)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away while it is answered is no error; anything else is, and goes to the log."""
+        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -88,12 +88,15 @@ def test_a_record_goes_through_kafka_and_committed_offsets_survive_a_kill(
         {"bootstrap.servers": platform.addresses.kafka, "group.id": topic, "auto.offset.reset": "earliest"}
     )
     consumer.subscribe([topic])
-    read: list[bytes] = []
-    assert eventually(
-        lambda: bool(read.extend(m.value() for m in consumer.consume(100, 0.2))) or len(read) == 100
-    )
+    read: list[bytes | None] = []
+
+    def all_read() -> bool:
+        read.extend(message.value() for message in consumer.consume(100, 0.2))
+        return len(read) >= 100
+
+    assert eventually(all_read)
     consumer.close()
-    assert sorted(map(int, read)) == list(range(100))
+    assert sorted(int(value or b"") for value in read) == list(range(100))
 
 
 def test_schema_ids_survive_a_kill_of_the_registry(platform: Platform, settings: Settings) -> None:
@@ -145,15 +148,9 @@ def test_a_long_query_holds_up_nobody(platform: Platform, settings: Settings, cl
         ],
         stderr=subprocess.DEVNULL,
     )
+    running = "SELECT count() > 1 FROM system.processes WHERE query LIKE '%sipHash64(number)) FROM numbers%'"
     try:
-        assert eventually(
-            lambda: (
-                client.command(
-                    "SELECT count() FROM system.processes WHERE query LIKE '%sipHash64(number)) FROM numbers%'"
-                )
-                > 1
-            )
-        )
+        assert eventually(lambda: client.command(running) == 1)
         insert(client, range(10), "while it runs")
         assert client.command("SELECT count() FROM t") == 10
         assert slow.poll() is None
