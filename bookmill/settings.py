@@ -32,6 +32,7 @@ __all__ = [
     "SinkSettings",
     "StatusSettings",
     "WorkerSettings",
+    "settings_file",
 ]
 
 Port = Annotated[int, Field(ge=0, le=65_535)]

@@ -31,14 +31,10 @@ class ScaledNumbers(dict[str, int]):
 
 
 def _read(text: str) -> int:
+    if not text.isascii():  # other scripts have digits too; exchanges use none of them
+        raise FrameError(f"Not a number: {text[:40]!r}.")
     whole, _, fraction = text.partition(".")
-    if (
-        len(fraction) <= SCALE
-        and (whole + fraction).isdecimal()
-        and text.isascii()
-        and whole
-        and len(whole) <= 20
-    ):
+    if len(fraction) <= SCALE and (whole + fraction).isdecimal() and whole and len(whole) <= 20:
         return int(whole + fraction) * _POWERS[SCALE - len(fraction)]
     return _read_unusual(text)
 

@@ -102,7 +102,10 @@ class _Binance:
         return route or self._learn_route(name)
 
     def _learn_route(self, name: bytes) -> Route | None:
-        symbol, _, rest = name.decode("utf-8", "replace").partition("@")
+        text = name.decode("utf-8", "replace")
+        if "\\" in text:  # JSON escapes: symbols may be of any script
+            text = json.loads(f'"{text}"')
+        symbol, _, rest = text.partition("@")
         if not rest or symbol.startswith("!"):
             return None
         if len(self._route_of) >= 100_000:

@@ -7,7 +7,19 @@ from typing import Any
 import msgspec
 
 __all__ = [
+    "AggTrade",
+    "AggTradeFrame",
+    "Answer",
+    "BookTicker",
+    "BookTickerFrame",
+    "Combined",
+    "Depth",
+    "DepthFrame",
+    "ExchangeInfo",
+    "Snapshot",
     "Symbol",
+    "Trade",
+    "TradeFrame",
     "read_agg_trade",
     "read_answer",
     "read_book_ticker",
