@@ -1,0 +1,230 @@
+"""What a raw partition makes of its records: events with ids, dead letters, and how far it may be committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bookmill.settings import WorkerSettings
+from schemas.catalogue import BOOK_SNAPSHOTS, SPREADS, TRADES
+from streams.partition import RawPartition, Work
+from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, read, record, snapshot, ticker, trade
+from venues.binance import BinanceSpot
+
+
+def partition(position: int = 0, **settings: Any) -> RawPartition:
+    return RawPartition(BinanceSpot(), TOPIC, 3, position, SCHEMA_IDS, WorkerSettings(**settings))
+
+
+def ids(events: Sequence[tuple[bytes, bytes, list[tuple[str, bytes]]]]) -> list[str]:
+    return [dict(headers)["event_id"].decode().removeprefix(f"{TOPIC}/3/") for _, _, headers in events]
+
+
+def spreads(work: Work) -> list[dict[str, Any]]:
+    return [read(SPREADS, value) for _, value, _ in work.events.spreads]
+
+
+JOIN = [
+    depth(0, 95, 99, [["9", "1"]]),
+    depth(1, 100, 105, [["9.5", "2"]], time_ms=100),
+    snapshot(2, 102, [["9", "1"], ["8", "1"]], [["11", "1"]]),
+]
+
+
+def test_a_trade_becomes_one_event_with_the_id_of_its_record() -> None:
+    work = partition().process([trade(7, 12345, price="0.001", quantity="100")])
+    [(key, value, headers)] = work.events.trades
+    assert key == b"binance.spot.BTC-USDT"
+    assert headers == [("event_id", b"raw.binance.spot/3/00000000000000000007/000000")]
+    event = read(TRADES, value)
+    assert (event["trade_id"], event["price"], event["quantity"], event["side"]) == (
+        "12345",
+        Decimal("0.001"),
+        100,
+        "BUY",
+    )
+    assert (
+        event["source_topic"],
+        event["source_partition"],
+        event["source_offset"],
+        event["source_index"],
+    ) == (TOPIC, 3, 7, 0)
+    assert (event["source"], event["aggregated"], event["symbol"]) == ("ws", False, "BTC-USDT")
+
+
+def test_each_best_bid_ask_frame_is_a_spread_of_origin_ticker() -> None:
+    work = partition().process([ticker(0, 5, "10", "10.02"), ticker(1, 5, "10", "10.02")])
+    assert [(one["origin"], one["spread"], one["mid"], one["exchange_time"]) for one in spreads(work)] == [
+        ("ticker", Decimal("0.02"), Decimal("10.01"), None)
+    ] * 2
+
+
+def test_waiting_diffs_give_their_events_while_the_snapshot_is_processed() -> None:
+    raw = partition()
+    assert not raw.process(JOIN[:2]).events.spreads
+    work = raw.process(JOIN[2:])
+    [event] = spreads(work)
+    assert (event["update_id"], event["bid_price"], event["state"], event["origin"]) == (
+        105,
+        Decimal("9.5"),
+        "live",
+        "book",
+    )
+    assert ids(work.events.spreads) == ["00000000000000000002/000000"]
+    assert [read(BOOK_SNAPSHOTS, value)["reason"] for _, value, _ in work.events.book_snapshots] == [
+        "interval",
+        "resync",
+    ]
+    assert ids(work.events.book_snapshots) == ["00000000000000000002/000001", "00000000000000000002/000002"]
+
+
+def test_a_spread_is_written_only_when_the_top_differs() -> None:
+    raw = partition()
+    raw.process(JOIN)
+    work = raw.process(
+        [
+            depth(3, 106, 106, [["8", "5"]], time_ms=200),
+            depth(4, 107, 107, [["9.5", "3"]], time_ms=300),
+            depth(5, 108, 108, [["9.5", "3"]], time_ms=400),
+            depth(6, 109, 109, [["9.5", "0"]], time_ms=500),
+        ]
+    )
+    assert [(one["update_id"], one["bid_price"], one["bid_quantity"]) for one in spreads(work)] == [
+        (107, Decimal("9.5"), 3),
+        (109, 9, 1),
+    ]
+
+
+def test_one_snapshot_an_interval_of_event_time_best_levels_first() -> None:
+    raw = partition(snapshot_levels=2)
+    raw.process(JOIN)
+    work = raw.process(
+        [depth(3 + n, 106 + n, 106 + n, [[str(1 + n), "1"]], time_ms=500 * (n + 1)) for n in range(5)]
+    )
+    snapshots = [read(BOOK_SNAPSHOTS, value) for _, value, _ in work.events.book_snapshots]
+    assert [one["update_id"] for one in snapshots] == [107, 109]
+    assert snapshots[0]["bid_prices"] == [Decimal("9.5"), 9]
+    assert snapshots[0]["bid_quantities"] == [2, 1]
+    assert snapshots[0]["ask_prices"] == [11]
+
+
+def test_a_gap_makes_the_book_resyncing_and_a_snapshot_makes_it_live() -> None:
+    raw = partition()
+    raw.process(JOIN)
+    [instrument] = raw.instruments.values()
+    work = raw.process([depth(3, 110, 112, [["9.9", "1"]]), trade(4, 1), ticker(5, 112, "9", "11")])
+    assert instrument.state == "resyncing"
+    assert [one.symbol for one in raw.wanting()] == ["BTC-USDT"]
+    assert len(work.events.trades) == 1
+    assert [one["origin"] for one in spreads(work)] == ["ticker"]
+    work = raw.process([snapshot(6, 111, [["9", "1"]], [["11", "1"]])])
+    assert instrument.state == "live"
+    assert [one["bid_price"] for one in spreads(work)] == [Decimal("9.9")]
+    assert read(BOOK_SNAPSHOTS, work.events.book_snapshots[-1][1])["reason"] == "resync"
+
+
+def test_a_crossed_book_is_never_published_as_live_and_is_lost_when_it_stays() -> None:
+    raw = partition()
+    raw.process(JOIN)
+    work = raw.process(
+        [depth(3, 106, 106, [["11", "1"]], time_ms=1000), depth(4, 107, 107, [["11", "2"]], time_ms=5000)]
+    )
+    assert [one["state"] for one in spreads(work)] == ["degraded", "degraded"]
+    raw.process([depth(5, 108, 108, [["11", "3"]], time_ms=7000)])
+    [instrument] = raw.instruments.values()
+    assert (instrument.state, instrument.synchronizer.reason) == ("resyncing", "crossed")
+
+
+def test_an_uncrossed_book_is_live_again() -> None:
+    raw = partition()
+    raw.process(JOIN)
+    work = raw.process(
+        [depth(3, 106, 106, [["11", "1"]], time_ms=1000), depth(4, 107, 107, [["11", "0"]], time_ms=2000)]
+    )
+    assert [one["state"] for one in spreads(work)] == ["degraded", "live"]
+
+
+def test_an_empty_side_is_null_not_zero() -> None:
+    raw = partition()
+    raw.process(JOIN)
+    [event] = spreads(raw.process([depth(3, 106, 106, [], [["11", "0"]], time_ms=200)]))
+    assert (
+        event["ask_price"],
+        event["ask_quantity"],
+        event["mid"],
+        event["spread"],
+        event["spread_bps"],
+    ) == (None,) * 5
+    assert event["bid_price"] == Decimal("9.5")
+
+
+BAD = [
+    pytest.param(record(1, "depth", b"not json"), "Not a Binance depth frame", id="no JSON"),
+    pytest.param(record(1, "trade", b"\xff\xfe\x00"), "Not a Binance trade frame", id="arbitrary bytes"),
+    pytest.param(trade(1, 1, price="1e"), "Not a number", id="no number"),
+    pytest.param(snapshot(1, 5, [["a", "1"]], []), "Not a number", id="no snapshot"),
+    pytest.param(Record(1, b"BTCUSDT", b"{}", ()), "headers", id="no headers"),
+    pytest.param(
+        Record(1, b"BTCUSDT", b"{}", tuple({**dict(trade(1, 1).headers), "kind": b"?"}.items())),
+        "headers",
+        id="unknown kind",
+    ),
+    pytest.param(Record(1, b"\xff", trade(1, 1).value, trade(1, 1).headers), "UTF-8", id="key of no text"),
+    pytest.param(Record(1, b"BTCUSDT", None, trade(1, 1).headers), "Not a Binance", id="no value"),
+]
+
+
+@pytest.mark.parametrize(("bad", "reason"), BAD)
+def test_a_bad_record_costs_itself_only(bad: Record, reason: str) -> None:
+    work = partition().process([trade(0, 1), bad, trade(2, 2)])
+    assert [letter.record for letter in work.dead_letters] == [bad]
+    assert reason in str(work.dead_letters[0].reason)
+    assert ids(work.events.trades) == ["00000000000000000000/000000", "00000000000000000002/000000"]
+    assert work.position == 3
+
+
+def test_frames_of_other_channels_are_counted_not_lost() -> None:
+    work = partition().process([record(0, "markPrice", {"p": "1"})])
+    assert (work.silent, work.dead_letters) == (1, [])
+
+
+def test_records_processed_before_are_passed_over() -> None:
+    raw = partition()
+    raw.process([trade(0, 1), trade(1, 2)])
+    work = raw.process([trade(0, 1), trade(1, 2), trade(2, 3)])
+    assert (work.repeated, ids(work.events.trades)) == (2, ["00000000000000000002/000000"])
+
+
+def test_instruments_of_one_partition_do_not_touch_each_other() -> None:
+    raw = partition()
+    raw.process(
+        [
+            *JOIN,
+            depth(3, 1, 2, symbol="ETH-USDT"),
+            snapshot(4, 1, [["5", "1"]], [["6", "1"]], symbol="ETH-USDT"),
+        ]
+    )
+    raw.process([depth(5, 50, 60, symbol="ETH-USDT")])
+    assert {one.symbol: one.state for one in raw.instruments.values()} == {
+        "BTC-USDT": "live",
+        "ETH-USDT": "resyncing",
+    }
+
+
+def test_a_partition_may_be_committed_up_to_what_its_books_need() -> None:
+    raw = partition()
+    raw.process([trade(0, 1), trade(1, 2)])
+    assert raw.safe_position == 2
+    raw.process([depth(2, 95, 99), depth(3, 100, 105), snapshot(4, 102, [["9", "1"]], [["11", "1"]])])
+    assert (raw.safe_position, raw.position) == (2, 5)
+
+
+def test_diffs_kept_anew_after_a_loss_are_all_a_book_needs() -> None:
+    raw = partition()
+    raw.process(JOIN)
+    assert raw.safe_position == 0
+    raw.process([depth(3, 110, 112)])
+    assert raw.safe_position == 3
