@@ -133,11 +133,14 @@ class BinanceRest:
         return books[symbol], min(limit, self._rules.depth_weights[-1][0])
 
     def _exchange_info(self, request: Request, books: Books) -> Response:
-        symbol = request.query.get("symbol")
-        if symbol and self._rules.market == "spot":
-            if symbol not in books:
+        if self._rules.market == "spot":  # USD-M takes no parameters: it always lists all
+            try:
+                asked = _asked_symbols(request)
+                books = {symbol: books[symbol] for symbol in asked} if asked else books
+            except KeyError:
                 return _error(-1121, "Invalid symbol.")
-            books = {symbol: books[symbol]}
+            except ValueError:
+                return _error(-1100, "Illegal characters found in parameter 'symbols'.")
         instruments = [book.instrument for book in books.values()]
         body = {
             "timezone": "UTC",
@@ -202,6 +205,16 @@ def book_body(
 
     times = {"E": time_ms, "T": time_ms} if market == "usdm" else {}
     return _json({"lastUpdateId": update_id, **times, "bids": levels(bids), "asks": levels(asks)})
+
+
+def _asked_symbols(request: Request) -> list[str]:
+    """``symbol=A`` or ``symbols=["A","B"]``; empty for all. Raises ValueError."""
+    if "symbols" in request.query:
+        symbols = json.loads(request.query["symbols"])
+        if not isinstance(symbols, list):
+            raise ValueError(symbols)
+        return [str(symbol) for symbol in symbols]
+    return [request.query["symbol"]] if request.query.get("symbol") else []
 
 
 def _listing(market: Literal["spot", "usdm"], instrument: Instrument) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
@@ -147,9 +148,9 @@ class Connection(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  a TCP server's transport is one
-        self._transport = transport
-        transport.set_write_buffer_limits(high=_RESUME_BYTES)
+        # Both loops' TCP transports have that interface; uvloop's is no subclass of it.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_RESUME_BYTES)
 
     def data_received(self, data: bytes) -> None:
         self._websocket.receive_data(data)

@@ -91,13 +91,14 @@ class Faults:
         """Drop, duplicate or corrupt the next frames of a stream."""
         if what not in ("drop", "duplicate", "corrupt"):
             raise ConfigurationError(f"A frame cannot be disturbed by '{what}'; drop, duplicate or corrupt.")
-        channel = self._hub.channels.get(stream)
-        if channel is None:
+        channels = self._hub.named(stream)
+        if not channels:
             known = ", ".join(sorted(self._hub.channels)[:6])
             raise ConfigurationError(
                 f"There is no stream '{stream}' here to disturb.", hint=f"Known: {known}."
             )
-        channel.disturbances.extend([what] * count)
+        for channel in channels:
+            channel.disturbances.extend([what] * count)
 
     def cut_connections(self) -> None:
         """End all connections without a close frame."""

@@ -95,6 +95,10 @@ class Hub:
                 channels.append(channel)
         return channel
 
+    def named(self, name: str) -> list[Channel]:
+        """The channels that a client gets who asks for this name."""
+        return self._by_name.get(name, [])
+
     def join(self, subscriber: Subscriber) -> None:
         """A connection is open."""
         self.connections.add(subscriber)
@@ -108,7 +112,7 @@ class Hub:
     def subscribe(self, subscriber: Subscriber, name: str) -> None:
         """From now on the subscriber gets the stream, each frame once even when two of its names mean the same channel."""
         self._names.setdefault(subscriber, set()).add(name)
-        for channel in self._by_name.get(name, ()):
+        for channel in self.named(name):
             if subscriber not in channel.subscribers:
                 channel.subscribers.append(subscriber)
         for change in self._waiting:
@@ -120,8 +124,8 @@ class Hub:
         """The opposite; unknown names are fine."""
         names = self._names.get(subscriber, set())
         names.discard(name)
-        for channel in self._by_name.get(name, ()):
-            still = any(channel in self._by_name.get(other, ()) for other in names)
+        for channel in self.named(name):
+            still = any(channel in self.named(other) for other in names)
             if subscriber in channel.subscribers and not still:
                 channel.subscribers.remove(subscriber)
         if not names:

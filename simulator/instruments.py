@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bookmill.errors import ConfigurationError
 
-__all__ = ["DEFAULT_SYMBOLS", "Instrument", "decimals", "instrument", "names"]
+__all__ = ["DEFAULT_SYMBOLS", "Instrument", "check_symbol", "decimals", "instrument", "names"]
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,18 @@ DEFAULT_SYMBOLS = tuple(_KNOWN)[:3]
 _USUAL_ORDER_QUOTE = 2_000
 
 
-def instrument(symbol: str) -> Instrument:
-    """A synthetic instrument of that ``BASE-QUOTE`` name; any name works, the well-known ones have plausible prices."""
+def check_symbol(symbol: str) -> None:
+    """Raise :class:`ConfigurationError` unless the symbol is a ``BASE-QUOTE`` name."""
     base, _, quote = symbol.partition("-")
     if not (base.isalnum() and quote.isalnum() and symbol.isupper()):
         raise ConfigurationError(
             f"'{symbol}' is no symbol the simulator can list.", hint="Write it like BTC-USDT."
         )
+
+
+def instrument(symbol: str) -> Instrument:
+    """A synthetic instrument of that ``BASE-QUOTE`` name; any name works, the well-known ones have plausible prices."""
+    check_symbol(symbol)
     price, price_decimals, quantity_decimals = _KNOWN.get(symbol, (100, 3, 2))
     lot_scale = max(1, _USUAL_ORDER_QUOTE * 10**quantity_decimals // price)
     return Instrument(symbol, price_decimals, quantity_decimals, price * 10**price_decimals, lot_scale)

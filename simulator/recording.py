@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from bookmill.errors import RecordingError
-from simulator.instruments import Instrument, decimals
+from simulator.instruments import Instrument, check_symbol, decimals
 
 __all__ = ["Recording", "read_recording"]
 
@@ -60,6 +60,7 @@ class Recording:
 
 def read_recording(symbol: str, paths: Sequence[Path]) -> Recording:
     """Read and check all files, in the order given; raises :class:`RecordingError` that names file and line."""
+    check_symbol(symbol)
     recording = Recording(Instrument(symbol, 0, 0), b"", 0)
     numbers: dict[str, int] = {}
     wire = symbol.replace("-", "").lower()

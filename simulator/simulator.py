@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,7 +42,8 @@ class MarketConfig:
     """What one market plays: recordings, else a synthetic market of ``symbols`` at ``rate`` frames a second in all.
 
     ``speed`` is a factor of the recorded pace, infinite for as fast as clients read. Ports: 0 takes any free one.
-    ``clock_scale`` makes pings, sessions and REST minutes pass so much faster.
+    ``clock_scale`` makes pings, sessions and REST minutes pass so much faster; ``session_s`` is the life of a connection if not
+    the exchange's. ``buffer_bytes`` and ``stall_s`` are what a slow client is borne with, see :class:`Connection`.
     """
 
     symbols: Sequence[str] = DEFAULT_SYMBOLS
@@ -53,6 +55,7 @@ class MarketConfig:
     websocket_port: int = 0
     rest_port: int = 0
     clock_scale: float = 1.0
+    session_s: float | None = None
     buffer_bytes: int = 16 * _MEBIBYTE
     stall_s: float = 30.0
 
@@ -83,6 +86,9 @@ class _Market:
         self.live: LiveMarket | None = None
         self.address: dict[str, str] = {}
         self._config = config
+        self._keep_alive = dialect.keep_alive
+        if config.session_s is not None:
+            self._keep_alive = replace(self._keep_alive, session_s=config.session_s)
         self._web = WebServer(self._answer)
         self._server: asyncio.Server | None = None
         self._playing: list[asyncio.Task[None]] = []
@@ -158,7 +164,7 @@ class _Market:
             self.dialect,
             self.hub,
             self.connection_counts,
-            self.dialect.keep_alive,
+            self._keep_alive,
             buffer_bytes=self._config.buffer_bytes,
             stall_s=self._config.stall_s,
         )
@@ -202,24 +208,23 @@ class Simulator:
                     hint=f"Known: {', '.join(dialects)}.",
                 )
         self._host = config.host
+        self._opened = AsyncExitStack()
         self._markets = {
             name: _Market(dialects[name](market.clock_scale), market)
             for name, market in config.markets.items()
         }
 
     async def __aenter__(self) -> Self:
-        try:
+        async with AsyncExitStack() as opened:
             for market in self._markets.values():
                 await asyncio.to_thread(market.load)
+                opened.push_async_callback(market.close)
                 await market.start(self._host)
-        except BaseException:
-            await self.__aexit__()
-            raise
+            self._opened = opened.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for market in self._markets.values():
-            await market.close()
+        await self._opened.aclose()
 
     @property
     def addresses(self) -> dict[str, dict[str, str]]:
