@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from importlib.metadata import EntryPoint, entry_points, version
@@ -31,6 +32,17 @@ class _EntryPointGroup(click.Group):
             return None
         command: click.Command = point.load()
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], self._entry_points(), n=1)
+            if close:
+                error.message += f" Did you mean '{close[0]}'?"
+            raise
 
 
 @click.group(cls=_EntryPointGroup, context_settings={"help_option_names": ["-h", "--help"]})

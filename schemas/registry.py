@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import httpx
+import httpx2
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
@@ -36,13 +36,13 @@ def register(
     """
     try:
         return {topic: _register_one(registry, prefix + topic.name, topic) for topic in topics}
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         raise UnavailableError(
             f"The schema registry does not answer at {url}: {error}.",
             hint="Start it, or set BOOKMILL_REGISTRY__URL to where it is.",
         ) from error
     except SchemaRegistryError as error:
-        if error.http_status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        if error.http_status_code >= httpx2.codes.INTERNAL_SERVER_ERROR:
             raise UnavailableError(f"The schema registry at {url} fails: {error}.") from error
         raise RefusedError(f"The schema registry at {url} refuses: {error}.") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ def prepare(settings: Settings) -> Prepared:
 class WorkerApp(faust.App):
     """A Faust application with its mill, and what the worker says of itself."""
 
+    logger = logging.getLogger("faust.app")
     mill: Mill
     part: WorkerPart
 
@@ -100,6 +102,7 @@ def create_app(prepared: Prepared) -> WorkerApp:
         broker_heartbeat_interval=worker.session_timeout_s / 4,
         broker_commit_interval=3600.0,  # the worker commits, not Faust
         table_standby_replicas=1,
+        datadir=str(settings.data_dir / "faust"),
         worker_redirect_stdouts=False,
     )
     app.mill = mill = Mill(

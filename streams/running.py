@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 
 import faust
 import structlog
@@ -31,6 +32,7 @@ def run(settings: Settings) -> None:
             quiet=True,
             override_logging=False,
             redirect_stdouts=False,
+            stdout=io.StringIO(),  # its banner and spinner are not for our readers
             loglevel=settings.log.level,
         )
         try:

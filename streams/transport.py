@@ -8,6 +8,7 @@ this way are declared with ``acks=False``.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
 
@@ -21,6 +22,10 @@ from faust.types.tuples import ConsumerMessage
 __all__ = ["BatchSchema", "Consumer", "Transport"]
 
 
+# By a name of its own: Faust gives a class whose logger is its own base's another one.
+_logger = logging.getLogger("faust.transport.batch")
+
+
 class BatchSchema(faust.Schema[Any, Any]):
     """Takes the list of records as it is: there is nothing to deserialize."""
 
@@ -32,6 +37,8 @@ class BatchSchema(faust.Schema[Any, Any]):
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    logger = _logger
+
     async def commit_raw(self, offsets: Mapping[TP, tuple[int, str]]) -> bool:
         """Commit offset and metadata; False when the partitions are being moved (their records are processed again)."""
         return bool(await self.call_thread(self._commit_raw, offsets))
@@ -55,6 +62,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 class Consumer(driver.Consumer):
     """Yields one message a partition and poll: value = the records, offset = that of the last one."""
 
+    logger = _logger
     _thread: _ConsumerThread
 
     def _new_consumer_thread(self) -> _ConsumerThread:
@@ -64,7 +72,7 @@ class Consumer(driver.Consumer):
         """As :meth:`_ConsumerThread.commit_raw`."""
         return await self._thread.commit_raw(offsets)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109  the library's
         """As the library's, by the batch. A message of an older generation would be dropped in silence: it is not made."""
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +46,8 @@ def depth(
     offset: int,
     first: int,
     last: int,
-    bids: list[Any] = [],
-    asks: list[Any] = [],
+    bids: Sequence[Any] = (),
+    asks: Sequence[Any] = (),
     *,
     time_ms: int = 0,
     **more: Any,
