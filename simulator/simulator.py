@@ -97,8 +97,14 @@ class _Market:
         """Read the recordings, or set up the synthetic instruments."""
         config, dialect, hub = self._config, self.dialect, self.hub
         for files in config.recordings:
+            wire = files.symbol.replace("-", "")
+            if wire in self.books:
+                raise ConfigurationError(
+                    f"There are two recordings of {files.symbol} for one market.",
+                    hint="Give several files of one recording together.",
+                )
             recording = read_recording(files.symbol, files.paths)
-            self.books[files.symbol.replace("-", "")] = recording
+            self.books[wire] = recording
             self.playbacks.append(Playback(recording, hub, dialect, config.speed, config.grace_s))
         if not config.recordings:
             instruments = [instrument(symbol) for symbol in dict.fromkeys(config.symbols)]

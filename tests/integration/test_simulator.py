@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 from websockets.frames import Opcode
 
-from bookmill.errors import PortInUseError
+from bookmill.errors import ConfigurationError, PortInUseError
 from simulator.simulator import MarketConfig, RecordingFiles, Simulator, SimulatorConfig
 
 RECORDINGS = Path(
@@ -262,6 +262,11 @@ def test_faults_come_by_http_and_pass() -> None:
             assert (await http.get("/api/v3/depth", params=depth)).json()["lastUpdateId"] == -1
             assert (await http.get("/api/v3/depth", params=depth)).json()["lastUpdateId"] >= first["u"]
 
+            await fault(fault="delay_snapshots", delay_s=0.4)
+            late = (await http.get("/api/v3/depth", params=depth)).json()
+            now = (await http.get("/api/v3/depth", params=depth)).json()
+            assert late["lastUpdateId"] < now["lastUpdateId"]
+
             await fault(fault="disturb", stream="btcusdt@depth@100ms", what="corrupt")
             await fault(fault="disturb", stream="btcusdt@depth@100ms", what="duplicate")
             await fault(fault="disturb", stream="btcusdt@depth@100ms", what="drop")
@@ -367,6 +372,18 @@ def test_playback_does_not_wait_for_ever_for_streams_nobody_wants(tmp_path: Path
         '1723161253000000002 {"stream":"btcusdt@trade","data":{"t":1}}\n'
     )
     run(test, spot=MarketConfig(recordings=[RecordingFiles("BTC-USDT", [path])], grace_s=0.1))
+
+
+def test_two_recordings_of_one_symbol_are_refused(tmp_path: Path) -> None:
+    async def nothing(_: Simulator) -> None: ...
+
+    path = tmp_path / "recording"
+    path.write_text(
+        '1723161253000000000 {"lastUpdateId":1,"bids":[],"asks":[]}\n'
+        '1723161253000000002 {"stream":"btcusdt@trade","data":{"t":1}}\n'
+    )
+    with pytest.raises(ConfigurationError, match="two recordings of BTC-USDT"):
+        run(nothing, spot=MarketConfig(recordings=[RecordingFiles("BTC-USDT", [path])] * 2))
 
 
 def test_a_port_in_use_is_said() -> None:
