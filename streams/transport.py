@@ -46,7 +46,8 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _commit_raw(self, offsets: Mapping[TP, tuple[int, str]]) -> bool:
         assigned = self.assignment()
         structs = {
-            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, metadata)
+            # librdkafka writes and reads the text as a C string: without the end it reads on into foreign memory.
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, metadata + "\0")
             for tp, (offset, metadata) in offsets.items()
             if tp in assigned
         }
