@@ -1,0 +1,77 @@
+"""Which topics and tables a run uses, and how its parts are told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from bookmill.addresses import Addresses
+from bookmill.demo.exchange import SimulatedExchange
+from bookmill.settings import ClickHouseSettings, MarketSettings, Settings
+
+__all__ = ["environment", "markets", "needs_platform", "simulated"]
+
+_APART = "demo"
+
+
+def needs_platform(settings: Settings) -> bool:
+    """Whether any of the three servers is the embedded one."""
+    configured = (settings.kafka.bootstrap_servers, settings.registry.url, settings.clickhouse.url)
+    return not all(configured)
+
+
+def simulated(settings: Settings, exchange: SimulatedExchange) -> Settings:
+    """The settings for a demo: only the simulated markets are collected, from where they are simulated.
+
+    On the embedded platform a demo uses the topics and tables of the settings as they are: it is what a new user tries
+    first, and ``bookmill sql "SELECT … FROM trades"`` shall show what came of it; ``bookmill platform reset`` clears it
+    away before going live. Servers that somebody configured may hold real data already. Simulated frames do not belong
+    among them: there the topics and groups get the prefix ``demo.`` and the tables the database ``demo``, unless the
+    settings name others than the default ones.
+    """
+    chosen = {
+        name: {market: each.model_copy(update={"enabled": False}) for market, each in collected.items()}
+        for name, collected in settings.exchanges.items()
+    }
+    for market in exchange.markets:
+        configured = settings.exchanges.get(exchange.name, {}).get(market, MarketSettings())
+        websocket, rest = exchange.addresses(market)
+        chosen.setdefault(exchange.name, {})[market] = MarketSettings(
+            symbols=tuple(exchange.symbols(market)),
+            trades=configured.trades,
+            websocket_url=websocket,
+            rest_url=rest,
+        )
+    kafka, clickhouse = settings.kafka, settings.clickhouse
+    if any((kafka.bootstrap_servers, settings.registry.url, clickhouse.url)):
+        if not kafka.topic_prefix:
+            kafka = kafka.model_copy(update={"topic_prefix": f"{_APART}."})
+        if clickhouse.database == ClickHouseSettings().database:
+            clickhouse = clickhouse.model_copy(update={"database": _APART})
+    return settings.model_copy(update={"exchanges": chosen, "kafka": kafka, "clickhouse": clickhouse})
+
+
+def markets(settings: Settings) -> list[tuple[str, str]]:
+    """Exchange and market of all that is collected."""
+    return [
+        (exchange, market)
+        for exchange, collected in settings.exchanges.items()
+        for market, chosen in collected.items()
+        if chosen.enabled
+    ]
+
+
+def environment(settings: Settings, addresses: Addresses) -> Mapping[str, str]:
+    """What the producer, the worker and the sink are told beside the settings they read themselves."""
+    exchanges = {
+        exchange: {market: chosen.model_dump(mode="json") for market, chosen in collected.items()}
+        for exchange, collected in settings.exchanges.items()
+    }
+    return {
+        "BOOKMILL_EXCHANGES": json.dumps(exchanges),
+        "BOOKMILL_KAFKA__BOOTSTRAP_SERVERS": addresses.kafka,
+        "BOOKMILL_KAFKA__TOPIC_PREFIX": settings.kafka.topic_prefix,
+        "BOOKMILL_REGISTRY__URL": addresses.registry,
+        "BOOKMILL_CLICKHOUSE__URL": addresses.clickhouse,
+        "BOOKMILL_CLICKHOUSE__DATABASE": settings.clickhouse.database,
+    }

@@ -1,0 +1,295 @@
+"""One run of the whole pipeline: bring it up, let it work, drain it, stop it in order, count what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, Protocol
+
+from bookmill.addresses import embedded_state, resolve
+from bookmill.demo.account import Account, Figures
+from bookmill.demo.exchange import SimulatedExchange
+from bookmill.demo.interrupts import InterruptedRunError, Interrupts
+from bookmill.demo.names import environment, markets, needs_platform
+from bookmill.demo.picture import Picture, take
+from bookmill.demo.pipeline import PROGRAM, Pipeline, inherited
+from bookmill.demo.statuses import Statuses
+from bookmill.demo.summary import Summary
+from bookmill.demo.supervisor import State
+from bookmill.errors import PlatformError, UnavailableError
+from bookmill.kafka import require_reachable
+from bookmill.processes import Child
+from bookmill.settings import Settings
+
+__all__ = ["Display", "Run"]
+
+_TICK_S = 0.1
+_ASK_S = 1.0
+_MILL = ("producer", "worker", "sink")
+_GRACE_S = {"exchange": 10.0, "platform": 90.0, "producer": 30.0, "worker": 45.0, "sink": 60.0}
+_PATIENCE_S = {"producer": 5.0, "worker": 60.0, "sink": 60.0}
+"""How long a part may make no progress with its last records before they are left for the next start."""
+
+
+class Display(AbstractContextManager["Display"], Protocol):
+    """Where pictures are shown."""
+
+    def show(self, picture: Picture) -> None:
+        """Show one."""
+
+
+class Run:
+    """``exchange`` None: the real exchanges of the settings. ``duration_s`` counts from when all parts are up."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        title: str,
+        exchange: SimulatedExchange | None,
+        duration_s: float | None,
+        display: Display,
+    ) -> None:
+        self._settings = settings
+        self._title = title
+        self._exchange = exchange
+        self._duration_s = duration_s
+        self._display = display
+        self._interrupts = Interrupts()
+        self._account: Account | None = None
+        self._showing = False
+        self._state = "starting"
+        self._asked_s = self._shown_s = 0.0
+        self._exchange_incarnation = 1
+        self._first_live_s: float | None = None
+        self._lag = dict.fromkeys(_MILL, 0)
+        self._problems: list[str] = []
+        self._started_s = time.monotonic()
+
+    def execute(self) -> Summary:
+        """Run until the duration is over, the recordings are played, or SIGINT or SIGTERM comes; then drain and stop.
+
+        Raises :class:`BookmillError` when the pipeline cannot be brought up, :class:`InterruptedRunError` when a second
+        signal came: it is down at once then. Nothing is left running in any case.
+        """
+        with ExitStack() as stack:
+            self._statuses = stack.enter_context(Statuses())
+            stack.enter_context(self._interrupts)
+            self._pipeline = Pipeline(self._settings.data_dir.absolute() / "log", self._statuses)
+            stack.callback(self._pipeline.kill)
+            try:
+                self._bring_up(stack)
+                self._work()
+            except InterruptedRunError:
+                pass
+            except Exception:
+                self._give_up()
+                raise
+            self._interrupts.tolerated = max(1, self._interrupts.count)
+            return self._stop()
+
+    def _bring_up(self, stack: ExitStack) -> None:
+        if self._exchange:
+            self._start("exchange", self._exchange.arguments(), {})
+        own_platform = (
+            needs_platform(self._settings) and embedded_state(self._settings.data_dir.absolute()) is None
+        )
+        if own_platform:
+            self._fetch_platform()
+        else:
+            addresses = resolve(self._settings)
+            require_reachable(self._settings.kafka, addresses.kafka, timeout_s=5.0)
+        stack.enter_context(self._display)
+        self._showing = True
+        if own_platform:
+            self._start("platform", ["platform", "run"], {}, probe=self._platform_runs)
+            self._wait_until(lambda: self._pipeline.all_up(["platform"]))
+        addresses = resolve(self._settings)
+        raw = [f"raw.{exchange}.{market}" for exchange, market in markets(self._settings)]
+        self._account = Account(self._settings, addresses, raw)
+        stack.callback(self._account.close)
+        told = environment(self._settings, addresses)
+        for name, arguments in (("producer", "produce"), ("worker", "worker"), ("sink", "sink")):
+            self._start(name, [arguments], told)
+        self._wait_until(lambda: self._pipeline.all_up(_MILL))
+
+    def _fetch_platform(self) -> None:
+        """In front of the user: the first time it is a download of minutes, with a bar of its own."""
+        fetch = Child("download", [*PROGRAM, "platform", "fetch"], log_path=None, env=inherited())
+        fetch.start()
+        try:
+            self._wait_until(lambda: fetch.poll() is not None)
+        finally:
+            fetch.stop()
+        if fetch.poll():
+            raise PlatformError("The platform's programs are not there: see above.")
+
+    def _work(self) -> None:
+        self._state = "running"
+        up_s = time.monotonic()
+        while self._duration_s is None or time.monotonic() - up_s < self._duration_s:
+            self._tick()
+            if self._exchange and self._exchange.finished:
+                return
+
+    def _stop(self) -> Summary:
+        if self._exchange:
+            self._end("exchange")
+            self._exchange.read_last_words(self._pipeline.log_path("exchange"))
+            if self._account:
+                self._drain("producer", self._not_in_kafka)
+        self._end("producer")
+        if self._account:
+            self._drain("worker", self._account.unprocessed)
+        self._end("worker")
+        if self._account:
+            self._drain("sink", self._account.unstored)
+        self._end("sink")
+        self._state = "counting"
+        self._show()
+        figures = self._figures()
+        self._end("platform")
+        return Summary(
+            title=self._title,
+            figures=figures,
+            sent={m: self._exchange.sent(m) for m in self._exchange.markets} if self._exchange else None,
+            gaps=self._pipeline.tally.total("gaps"),
+            lag=self._lag,
+            restarts=self._pipeline.restarts,
+            books=self._books(),
+            wall_s=time.monotonic() - self._started_s,
+            first_live_book_s=self._first_live_s,
+            problems=self._problems,
+        )
+
+    def _figures(self) -> Figures:
+        if self._account is None:
+            return Figures()
+        try:
+            return self._account.figures(worker_restarted=self._pipeline.restarts.get("worker", 0) > 0)
+        except UnavailableError as error:
+            self._problems.append(f"The figures could not be counted: {error}")
+            return Figures()
+
+    def _not_in_kafka(self) -> int:
+        """Frames the exchange has sent that are not in the raw topics yet."""
+        assert self._exchange  # noqa: S101  only asked where it is simulated
+        assert self._account  # noqa: S101
+        sent = [self._exchange.sent(market) for market in self._exchange.markets]
+        expected = sum(each.frames + each.snapshots for each in sent)
+        return max(0, expected - sum(self._account.frames().values()))
+
+    def _drain(self, name: str, left: Callable[[], int]) -> None:
+        """Wait until a part has done what is left for it, as long as it gets on with it."""
+        least, progress_s = float("inf"), time.monotonic()
+        while True:
+            try:
+                count = left()
+            except UnavailableError as error:
+                count, reason = self._lag[name] or 1, str(error)
+            else:
+                reason = f"{count:,} records were left, and it did not get on."
+            self._lag[name] = count
+            if not count:
+                return
+            now_s = time.monotonic()
+            if count < least:
+                least, progress_s = count, now_s
+            elif now_s - progress_s > _PATIENCE_S[name]:
+                self._problems.append(
+                    f"The {name} was not waited for any longer: {reason} Its log is {self._pipeline.log_path(name)}."
+                )
+                return
+            self._state = f"draining the {name}: {count:,} records left"
+            for _ in range(3):
+                self._tick()
+
+    def _end(self, name: str) -> None:
+        part = self._pipeline.parts.get(name)
+        if part is None or not part.running:
+            return
+        self._state = f"stopping the {name}"
+        self._pipeline.ask()
+        part.stop()
+        self._wait_until(lambda: part.state is State.ENDED)
+        if part.ended_with:
+            self._problems.append(
+                f"The {name} ended with exit status {part.ended_with}; its log is {self._pipeline.log_path(name)}."
+            )
+
+    def _give_up(self) -> None:
+        """After an error: ask all to stop, wait for them; whoever does not is ended on the way out."""
+        self._interrupts.tolerated = self._interrupts.count
+        for part in reversed(self._pipeline.parts.values()):
+            part.stop()
+        deadline_s = time.monotonic() + 30.0
+        while any(part.running for part in self._pipeline.parts.values()) and time.monotonic() < deadline_s:
+            self._pipeline.step()
+            time.sleep(_TICK_S)
+
+    def _start(
+        self,
+        name: str,
+        arguments: list[str],
+        told: Mapping[str, str],
+        probe: Callable[[int | None], bool] | None = None,
+    ) -> None:
+        self._pipeline.start(
+            name, arguments, environment={**inherited(), **told}, grace_s=_GRACE_S[name], probe=probe
+        )
+
+    def _platform_runs(self, pid: int | None) -> bool:
+        state: Mapping[str, Any] | None = embedded_state(self._settings.data_dir.absolute())
+        return state is not None and state["pid"] == pid
+
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._tick()
+
+    def _tick(self) -> None:
+        """A tenth of a second in the life of the pipeline."""
+        self._pipeline.step()
+        now_s = time.monotonic()
+        if now_s - self._asked_s >= _ASK_S:
+            self._asked_s = now_s
+            self._pipeline.ask()
+            self._ask_exchange()
+            self._watch_books()
+            self._show()
+        time.sleep(_TICK_S)
+        self._interrupts.check()
+
+    def _ask_exchange(self) -> None:
+        if self._exchange is None:
+            return
+        part = self._pipeline.parts["exchange"]
+        if part.incarnation != self._exchange_incarnation:
+            self._exchange_incarnation = part.incarnation
+            self._exchange.began_anew()
+        if part.state is State.UP:
+            self._exchange.ask(self._statuses.get)
+
+    def _watch_books(self) -> None:
+        if self._first_live_s is None and self._books().get("live") and self._pipeline.tally.total("joins"):
+            self._first_live_s = round(time.monotonic() - self._started_s, 1)
+
+    def _books(self) -> dict[str, int]:
+        status = self._pipeline.statuses.get("worker")
+        states = [each["state"] for each in status.statistics["instruments"].values()] if status else []
+        return {"live": states.count("live"), "total": len(states)}
+
+    def _show(self) -> None:
+        if self._showing:
+            self._display.show(
+                take(
+                    self._pipeline,
+                    title=self._title,
+                    state=self._state,
+                    hint="Ctrl-C stops in order, a second one at once."
+                    if not self._interrupts.count
+                    else "Ctrl-C once more stops at once.",
+                    started_s=self._started_s,
+                    data_dir=self._settings.data_dir.absolute(),
+                )
+            )
