@@ -6,12 +6,14 @@ only the parent, which stops its children in the order it wants; and when the pa
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from bookmill.errors import BookmillError
 
@@ -35,7 +37,7 @@ class Child:
         name: str,
         argv: Sequence[str],
         *,
-        log_path: Path,
+        log_path: Path | None,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         grace_s: float = 10.0,
@@ -67,10 +69,8 @@ class Child:
         if self._guard is not None and self._guard.poll() is None:
             raise BookmillError(f"The {self.name} is already running.")
         self._close_control()
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        _put_aside_when_long(self.log_path)
         ours, theirs = socket.socketpair()
-        with theirs, self.log_path.open("ab") as log:
+        with theirs, self._output() as log:
             command = [
                 sys.executable, "-I", "-S", str(_GUARD), str(theirs.fileno()), str(self.grace_s), *self._argv
             ]  # fmt: skip
@@ -131,6 +131,13 @@ class Child:
             self.kill()
             status = self.poll()
         return status
+
+    def _output(self) -> BinaryIO:
+        if self.log_path is None:
+            return os.fdopen(os.dup(2), "wb", 0)
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        _put_aside_when_long(self.log_path)
+        return self.log_path.open("ab")
 
     def _close_control(self) -> None:
         if self._control is not None:

@@ -86,6 +86,21 @@ def status(*, as_json: bool) -> None:
 
 
 @platform.command()
+def fetch() -> None:
+    """Bring its programs into the cache, where they are not yet, and start nothing.
+
+    \b
+    Example:
+      bookmill platform fetch
+    """
+    from bookmill import settings_loading
+    from embedded.platform import Platform
+    from embedded.progress import ConsoleProgress
+
+    Platform(settings_loading.load(), ConsoleProgress()).fetch()
+
+
+@platform.command()
 def run() -> None:
     """Run it in this terminal until Ctrl-C (or SIGTERM): for containers and service managers.
 
