@@ -1,0 +1,1 @@
+"""How fast it is: the parts measured as they are run, beside the same handler under other frameworks."""

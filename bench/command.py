@@ -1,0 +1,68 @@
+"""``bookmill bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["bench"]
+
+
+def _parts(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...]:
+    from bench.running import PARTS
+
+    chosen = tuple(part.strip() for part in text.split(",")) if text else PARTS
+    for part in chosen:
+        if part not in PARTS:
+            raise click.BadParameter(f"'{part}' is none of {', '.join(PARTS)}.")
+    return chosen
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
+@click.option(
+    "--recordings",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the recorded frames; $BOOKMILL_RECORDINGS or ../shared/recordings by default.",
+)
+@click.option("--frames", type=click.IntRange(min=2000), help="Only so many frames; all by default.")
+@click.option("--only", callback=_parts, metavar="PART,…", help="Of handler, worker, sink, producer, peers.")
+@click.option(
+    "--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Rounds; medians count."
+)
+def bench(
+    *, as_json: bool, recordings: Path | None, frames: int | None, only: tuple[str, ...], repeat: int
+) -> None:
+    """Measure how fast every part is on this machine.
+
+    The recorded Binance frames (or as many of a synthetic market) go through raw topics, worker, event topics and sink on
+    an embedded platform of their own, with the real commands as child processes; and through the same handler under
+    stock Faust and Quix Streams, whose environment is installed on first use. Times are the broker's, from the first
+    event stored to the last, start-up excluded. Every run has to store exactly the events the handler gives.
+
+    \b
+    Examples:
+      bookmill bench
+      bookmill bench --json --repeat 3 > bench.json
+      bookmill bench --only handler,worker --frames 50000
+    """
+    import json
+    import signal
+
+    from rich.console import Console
+
+    from bench.frames import load_workload, recordings_directory
+    from bench.report import table
+    from bench.running import Plan, run
+    from bookmill import log, settings_loading
+
+    settings = settings_loading.load()
+    log.configure(settings.log.model_copy(update={"level": "warning"}))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops everything, as Ctrl-C does
+    workload = load_workload(recordings or recordings_directory(), frames)
+    report = run(Plan(workload, only, repeat), settings)
+    if as_json:
+        click.echo(json.dumps(report.as_json(), indent=1))
+    else:
+        Console().print(table(report))

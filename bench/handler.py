@@ -1,0 +1,68 @@
+"""The handler alone: ``RawPartition.process`` over records in memory. Its events are what every other run has to store."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from bench.frames import RawFrame
+from bookmill.settings import WorkerSettings
+from schemas.catalogue import BOOK_SNAPSHOTS, SPREADS, TRADES
+from streams.partition import RawPartition
+from venues.registry import venue
+
+__all__ = ["HandlerRun", "run_handler"]
+
+BATCH = 2000
+_SCHEMA_IDS = {TRADES: 1, SPREADS: 2, BOOK_SNAPSHOTS: 3}
+
+
+@dataclass(slots=True)
+class _Record:
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True)
+class HandlerRun:
+    """How long it took, and how many events it gave by topic."""
+
+    seconds: float
+    events: Mapping[str, int]
+
+
+def run_handler(frames: Sequence[RawFrame], settings: WorkerSettings) -> HandlerRun:
+    """Process all frames, one partition a raw topic, in batches of 2000 as the worker polls them."""
+    partitions = {
+        topic: RawPartition(venue(*topic.split(".")[1:]), topic, 0, 0, _SCHEMA_IDS, settings)
+        for topic in {frame.topic for frame in frames}
+    }
+    batches = list(_batches(frames))
+    events: Counter[str] = Counter()
+    gc.collect()
+    started_s = time.perf_counter()
+    for topic, batch in batches:
+        work = partitions[topic].process(batch)
+        events[TRADES.name] += len(work.events.trades)
+        events[SPREADS.name] += len(work.events.spreads)
+        events[BOOK_SNAPSHOTS.name] += len(work.events.book_snapshots)
+        events["dead letters"] += len(work.dead_letters)
+    return HandlerRun(time.perf_counter() - started_s, events)
+
+
+def _batches(frames: Sequence[RawFrame]) -> Iterator[tuple[str, list[_Record]]]:
+    offsets: Counter[str] = Counter()
+    rest = iter(frames)
+    while chunk := list(islice(rest, BATCH)):
+        by_topic: dict[str, list[_Record]] = {}
+        for frame in chunk:
+            record = _Record(offsets[frame.topic], frame.key, frame.value, frame.headers)
+            by_topic.setdefault(frame.topic, []).append(record)
+            offsets[frame.topic] += 1
+        yield from by_topic.items()

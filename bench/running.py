@@ -1,0 +1,165 @@
+"""The benchmark as a whole: which parts, how often, in which order, into one report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench.frames import Workload
+from bench.handler import HandlerRun, run_handler
+from bench.mill_bench import MillRun, Runner, run_mill
+from bench.peers.environment import peer_python
+from bench.producer_bench import ProducerRun, run_producer
+from bench.report import Measured, Report, machine, now
+from bench.sink_bench import SinkRun, multiply, run_sink
+from bench.stage import Stage
+from bookmill.settings import Settings
+from embedded.progress import ConsoleProgress
+from schemas.catalogue import EVENT_TOPICS
+
+__all__ = ["PARTS", "Plan", "run"]
+
+PARTS = ("handler", "worker", "sink", "producer", "peers")
+_FAUST_FRAMES = 60_000
+_SINK_COPIES = 4
+_LEAST_ROWS = 10_000
+"""A table with fewer rows is stored before a rate can be taken."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure: parts out of :data:`PARTS`, each ``repeat`` times."""
+
+    workload: Workload
+    parts: Sequence[str] = PARTS
+    repeat: int = 1
+
+
+@dataclass
+class _Results:
+    handler: list[HandlerRun] = field(default_factory=list)
+    mills: dict[Runner, list[MillRun]] = field(default_factory=dict)
+    sinks: dict[str, list[SinkRun]] = field(default_factory=dict)
+    producers: list[ProducerRun] = field(default_factory=list)
+
+
+def run(plan: Plan, settings: Settings) -> Report:
+    """Measure. The parts take turns, round after round, so that a slow minute of the machine falls on all of them."""
+    bench = _Bench(plan, settings)
+    report_machine, started = machine(), now()
+    with Stage(settings, ConsoleProgress()) as stage:
+        for _ in range(plan.repeat):
+            bench.round(stage)
+    return Report(
+        report_machine,
+        started,
+        plan.workload.source,
+        len(plan.workload.frames),
+        bench.events,
+        bench.measured(),
+    )
+
+
+class _Bench:
+    def __init__(self, plan: Plan, settings: Settings) -> None:
+        self._plan = plan
+        self._settings = settings
+        self._results = _Results()
+        with _bar("warming up", len(plan.workload.frames)) as advanced:
+            # The first run is not measured: it warms up, and says what all others have to give.
+            self.events = self._events(plan.workload)
+            advanced(len(plan.workload.frames))
+        self._runners: list[tuple[Runner, Workload, Path]] = []
+        here = Path(sys.executable)
+        if "worker" in plan.parts or "sink" in plan.parts:
+            self._runners.append(("worker", plan.workload, here))
+        if "peers" in plan.parts:
+            # Stock Faust needs minutes for all frames: its rate is taken from the first of them.
+            self._runners.append(("faust", plan.workload.first(_FAUST_FRAMES), here))
+            with _bar("environment of the peers", None):
+                self._runners.append(("quix", plan.workload, peer_python(settings.cache_dir)))
+
+    def round(self, stage: Stage) -> None:
+        """Each part once."""
+        plan, results = self._plan, self._results
+        if "handler" in plan.parts:
+            with _bar("handler", len(plan.workload.frames)) as advanced:
+                results.handler.append(run_handler(plan.workload.frames, self._settings.worker))
+                advanced(len(plan.workload.frames))
+        for runner, workload, python in self._runners:
+            events = self._events(workload)
+            with _bar(runner, sum(events.values())) as advanced:
+                done = run_mill(runner, stage, workload, events, advanced, python)
+                results.mills.setdefault(runner, []).append(done)
+        if "sink" in plan.parts:
+            self._sinks(stage, results.mills["worker"][-1].prefix)
+        if "producer" in plan.parts:
+            with _bar("producer", None) as advanced:
+                results.producers.append(run_producer(stage, plan.workload, advanced))
+
+    def measured(self) -> dict[str, Measured]:
+        """Everything, by name."""
+        frames, results = len(self._plan.workload.frames), self._results
+        parts: dict[str, Measured] = {}
+        if results.handler:
+            parts["handler"] = Measured("frames", frames, [frames / each.seconds for each in results.handler])
+        for runner, workload, _ in self._runners:
+            count, runs = len(workload.frames), results.mills[runner]
+            parts[runner] = Measured(
+                "frames",
+                count,
+                [count / each.seconds for each in runs],
+                {runner: max(each.peak_mib for each in runs)},
+                [each.cpu_s / count * 1e6 for each in runs],
+            )
+        for name, sinks in results.sinks.items():
+            peaks = {
+                "sink": max(each.peak_mib for each in sinks),
+                "ClickHouse": max(each.clickhouse_peak_mib for each in sinks),
+            }
+            cpu_us = [each.cpu_s / each.rows * 1e6 for each in sinks]
+            parts[name] = Measured("rows", sinks[0].rows, [each.rows_per_s for each in sinks], peaks, cpu_us)
+        if producers := results.producers:
+            parts["producer"] = Measured(
+                "frames",
+                producers[0].frames,
+                [each.frames / each.seconds for each in producers],
+                {"producer": max(each.peak_mib for each in producers)},
+                [each.cpu_s / each.frames * 1e6 for each in producers],
+            )
+        return parts
+
+    def _events(self, workload: Workload) -> dict[str, int]:
+        """How many events the frames give, by topic."""
+        found = run_handler(workload.frames, self._settings.worker).events
+        return {topic.name: found[topic.name] for topic in EVENT_TOPICS}
+
+    def _sinks(self, stage: Stage, prefix: str) -> None:
+        """All tables at once, then each that has rows enough alone."""
+        with _bar("events for the sink", sum(self.events.values()) * _SINK_COPIES) as advanced:
+            source = multiply(stage, prefix, _SINK_COPIES, advanced)
+        rows = {table: count * _SINK_COPIES for table, count in self.events.items() if count}
+        name = source.rstrip(".")
+        choices = {"sink": rows} | {
+            f"sink.{table}": {table: count} for table, count in rows.items() if count >= _LEAST_ROWS
+        }
+        for part, chosen in choices.items():
+            with _bar(part, sum(chosen.values())) as advanced:
+                run_name = f"{name}_{part.replace('.', '_')}"
+                stored = run_sink(stage, source, run_name, chosen, advanced)
+                self._results.sinks.setdefault(part, []).append(stored)
+
+
+@contextmanager
+def _bar(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr; the function given takes how much is done."""
+    columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda done: progress.update(task, completed=done)

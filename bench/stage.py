@@ -1,0 +1,147 @@
+"""Where the measuring happens: an embedded platform of its own, filled raw topics, and children with the right settings."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from confluent_kafka import Producer
+
+from bench.frames import RawFrame
+from bookmill.addresses import Addresses
+from bookmill.kafka import client_config
+from bookmill.processes import Child
+from bookmill.settings import PlatformSettings, Settings
+from embedded.platform import Platform
+from embedded.progress import Progress
+from schemas.admin import ensure_topics
+from schemas.catalogue import EVENT_TOPICS, MAX_MESSAGE_BYTES, Topic, raw
+
+__all__ = ["Part", "Stage"]
+
+_ANY_PORTS = {"kafka_port": 0, "registry_port": 0, "clickhouse_port": 0}
+
+
+class Part:
+    """A child under measurement, and where its status is served."""
+
+    def __init__(self, child: Child, port: int) -> None:
+        self.child = child
+        self.status_url = f"http://127.0.0.1:{port}/status"
+
+
+class Stage:
+    """A platform in a temporary folder, gone at the end; a context manager.
+
+    Every run has a topic prefix of its own, so none finds another's groups, checkpoints or events.
+    """
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self._given = settings
+        self._progress = progress
+        self._exit = ExitStack()
+        self._prefixes = 0
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="bookmill-bench-")))
+            self.folder = folder
+            platform = self._given.platform.model_copy(update=_ANY_PORTS)
+            self.settings = Settings(
+                data_dir=folder / "data",
+                cache_dir=self._given.cache_dir,
+                platform=PlatformSettings.model_validate(platform.model_dump()),
+            )
+            self.platform = undo.enter_context(Platform(self.settings, self._progress))
+            self._exit = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where the platform answers."""
+        return self.platform.addresses
+
+    def prefix(self, name: str) -> str:
+        """A topic prefix nobody has used."""
+        self._prefixes += 1
+        return f"{name}{self._prefixes}."
+
+    def make_topics(self, prefix: str, raw_topics: Sequence[str]) -> None:
+        """Raw topics and event topics under a prefix, as the parts would make them."""
+        kafka = self.settings.kafka.model_copy(update={"topic_prefix": prefix})
+        topics: list[Topic] = [raw(*name.split(".")[1:]) for name in raw_topics]
+        ensure_topics(kafka, self.addresses.kafka, [*topics, *EVENT_TOPICS])
+
+    def preload(self, prefix: str, frames: Sequence[RawFrame]) -> None:
+        """Write the frames to raw topics under a prefix, and wait until all are stored."""
+        self.make_topics(prefix, sorted({frame.topic for frame in frames}))
+        producer = Producer(
+            {
+                **client_config(self.settings.kafka, self.addresses.kafka),
+                "enable.idempotence": True,
+                "compression.type": "lz4",
+                "linger.ms": 50,
+                "batch.size": 1_000_000,
+                "message.max.bytes": MAX_MESSAGE_BYTES,
+                "queue.buffering.max.messages": 1_000_000,
+                "message.timeout.ms": 120_000,
+            }
+        )
+        for frame in frames:
+            producer.produce(prefix + frame.topic, frame.value, frame.key, headers=list(frame.headers))
+        producer.flush()
+
+    @contextmanager
+    def part(self, name: str, prefix: str, extra: Mapping[str, str] | None = None) -> Any:
+        """``bookmill <name>`` as a child, stopped at the end."""
+        port = _free_port()
+        environment = self._environment(prefix) | {"BOOKMILL_STATUS__PORT": str(port)} | dict(extra or {})
+        with self.child(name, [sys.executable, "-m", "bookmill", *name.split()], environment) as child:
+            yield Part(child, port)
+
+    @contextmanager
+    def child(self, name: str, argv: Sequence[str], environment: Mapping[str, str]) -> Any:
+        """Any program as a child in the temporary folder, stopped at the end."""
+        child = Child(
+            name,
+            argv,
+            log_path=self.folder / f"{name.replace(' ', '-')}.log",
+            env=environment,
+            cwd=self.folder,
+            grace_s=20.0,
+        )
+        child.start()
+        try:
+            yield child
+        finally:
+            child.stop()
+
+    def _environment(self, prefix: str) -> dict[str, str]:
+        """Ours without our settings: what is measured is the default configuration on the stage's platform."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("BOOKMILL_")}
+        return inherited | {
+            "BOOKMILL_DATA_DIR": str(self.settings.data_dir),
+            "BOOKMILL_KAFKA__BOOTSTRAP_SERVERS": self.addresses.kafka,
+            "BOOKMILL_KAFKA__TOPIC_PREFIX": prefix,
+            "BOOKMILL_REGISTRY__URL": self.addresses.registry,
+            "BOOKMILL_CLICKHOUSE__URL": self.addresses.clickhouse,
+            "BOOKMILL_CLICKHOUSE__DATABASE": f"bench_{prefix.rstrip('.')}",
+        }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
