@@ -85,12 +85,13 @@ def stop(settings: Settings) -> bool:
 
 
 def status(settings: Settings) -> dict[str, Any]:
-    """JSON-able: ``running``, ``healthy``, ``data_dir`` and, when running, ``pid``, ``started`` and ``parts`` by name,
+    """JSON-able: ``running``, ``healthy``, ``installed``, ``data_dir`` and, when running, ``pid``, ``started`` and ``parts`` by name,
     each with ``address``, ``answers``, ``pid`` and ``memory_mib``."""
     state: dict[str, Any] | None = embedded_state(settings.data_dir)
     data_dir = str(settings.data_dir.absolute())
     if state is None or folder.owner(settings.data_dir) is None:
-        return {"running": False, "healthy": False, "data_dir": data_dir}
+        installed = Platform(settings).fetched
+        return {"running": False, "healthy": False, "installed": installed, "data_dir": data_dir}
     host, _, port = state["kafka"].rpartition(":")
     alive = {
         "kafka": _listens(host, int(port)),
@@ -108,6 +109,7 @@ def status(settings: Settings) -> dict[str, Any]:
     }
     return {
         "running": True,
+        "installed": True,
         "healthy": all(alive.values()),
         "data_dir": data_dir,
         "pid": state["pid"],

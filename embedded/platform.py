@@ -74,6 +74,11 @@ class Platform:
             require_space(directory, self._settings.platform.minimum_free_mib)
         self._cache.fetch([*locked("kafka"), *locked("registry")], self._progress)
 
+    @property
+    def fetched(self) -> bool:
+        """Whether the programs are in the cache."""
+        return all(map(self._cache.has, (*locked("kafka"), *locked("registry"))))
+
     def stop(self) -> None:
         """Stop in order: who is read from goes last. Safe to repeat."""
         if self._lock is not None:
