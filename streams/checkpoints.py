@@ -105,7 +105,8 @@ def read_checkpoints(
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_TIMEOUT_S)
         consumer.assign([TopicPartition(topic, partition, low)])
         while low < high:
-            records = consumer.consume(1000, timeout=1.0)
+            # It waits for so many records or the time: asking for more than there are would cost all of it.
+            records = consumer.consume(min(1000, high - low), timeout=1.0)
             for record in records:
                 _require_good(record)
                 low = (record.offset() or 0) + 1
