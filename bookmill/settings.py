@@ -39,125 +39,169 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class LogSettings(_Section):
     """How much is logged, and for whom."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important that is logged."""
     format: Literal["console", "json"] = "console"
+    """`console` for people, `json` for programs."""
 
 
 class KafkaSettings(_Section):
     """Where Kafka is and how topics are made. Without an address the embedded platform is used."""
 
     bootstrap_servers: str | None = None
+    """`host:port`, several with commas."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How brokers are spoken to."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """For the SASL protocols."""
     sasl_username: str | None = None
+    """For the SASL protocols."""
     sasl_password: SecretStr | None = None
+    """For the SASL protocols."""
     ca_location: Path | None = None
-    topic_prefix: str = Field(
-        "", description="before every topic and consumer group name; isolates installations"
-    )
+    """Certificates of the authority, where it is not the system's."""
+    topic_prefix: str = ""
+    """Before every topic and consumer group name; isolates installations on one Kafka."""
     partitions: PositiveInt = 6
+    """Of every topic; as many workers can share the work."""
     replication_factor: PositiveInt = 1
+    """Of topics that are made."""
 
 
 class RegistrySettings(_Section):
     """Where the schema registry (Confluent-compatible API) is."""
 
     url: str | None = None
+    """Of the Confluent-compatible API."""
     username: str | None = None
+    """For basic authentication."""
     password: SecretStr | None = None
+    """For basic authentication."""
 
 
 class ClickHouseSettings(_Section):
     """Where ClickHouse's HTTP interface is and which database holds the tables."""
 
     url: str | None = None
+    """Of the HTTP interface."""
     username: str = "default"
+    """Who inserts and reads."""
     password: SecretStr | None = None
+    """Of that user."""
     database: str = Field("market", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Where the tables are."""
 
 
 class MarketSettings(_Section):
     """What to collect on one market of one exchange. Addresses left out are the exchange's own."""
 
     enabled: bool = True
+    """Whether it is collected at all."""
     symbols: tuple[str, ...] = ("BTC-USDT", "ETH-USDT")
+    """Instruments as BASE-QUOTE, or as the exchange spells them."""
     trades: Literal["trade", "aggTrade"] = "trade"
+    """`trade`: each trade; `aggTrade`: fills of one taker order at one price folded into one."""
     websocket_url: str | None = None
+    """Instead of the exchange's own, without path."""
     rest_url: str | None = None
+    """Instead of the exchange's own, without path."""
 
 
 class ProducerSettings(_Section):
     """Connections and buffers of a producer."""
 
     connection_id: str | None = None
-    silent_after_s: float = Field(
-        30.0, gt=0, description="a stream without a frame for so long is reconnected"
-    )
+    """Begin of the connection ids in raw headers; host and process where not set."""
+    silent_after_s: float = Field(30.0, gt=0)
+    """A connection without a frame for so long is made anew."""
     rotate_after_s: float = Field(23 * 3600.0, gt=0)
+    """A connection so old is replaced before the exchange cuts it."""
     rotate_overlap_s: float = Field(10.0, ge=0)
+    """How long old and new connection may overlap."""
     backoff_initial_s: float = Field(0.5, gt=0)
+    """Wait after the first failed connection; doubles, with jitter."""
     backoff_max_s: float = Field(60.0, gt=0)
-    kafka_buffer_messages: PositiveInt = Field(
-        100_000, description="when so many are unacknowledged the socket is read slower"
-    )
-    snapshot_depth: PositiveInt | None = Field(
-        None, description="levels a side asked of REST; the venue's most by default"
-    )
-    rest_weight_share: float = Field(
-        0.5, gt=0, le=1, description="part of the exchange's REST weight that may be spent"
-    )
+    """Longest wait."""
+    kafka_buffer_messages: PositiveInt = 100_000
+    """When so many are unacknowledged the socket is read slower."""
+    snapshot_depth: PositiveInt | None = None
+    """Levels a side asked of REST; the venue's most where not set."""
+    rest_weight_share: float = Field(0.5, gt=0, le=1)
+    """Part of the exchange's REST weight that may be spent."""
 
 
 class WorkerSettings(_Section):
     """Books and events of a worker."""
 
     group: str = "bookmill-worker"
+    """Consumer group; workers of one group share the work."""
     poll_records: PositiveInt = 2000
+    """Most raw records of one batch."""
     snapshot_levels: PositiveInt = 20
+    """Levels a side of `book_snapshots`."""
     snapshot_interval_ms: PositiveInt = 1000
-    pending_diffs: PositiveInt = Field(
-        20_000, description="diffs kept for one book while its snapshot is awaited"
-    )
+    """One `book_snapshots` event per instrument and so much event time."""
+    pending_diffs: PositiveInt = 20_000
+    """Diffs kept for one book while its snapshot is awaited."""
     resync_retry_s: float = Field(3.0, gt=0)
+    """A snapshot that does not come is asked for again after so long."""
     checkpoint_interval_s: float = Field(30.0, gt=0)
+    """Each live book is checkpointed once in so long."""
     session_timeout_s: float = Field(12.0, gt=0)
+    """A worker silent for so long loses its partitions to the others."""
 
 
 class SinkSettings(_Section):
     """Batches and retries of a sink."""
 
     group: str = "bookmill-sink"
+    """Consumer group; sinks of one group share the work."""
     topics: tuple[str, ...] = ("trades", "spreads", "book_snapshots")
+    """What is loaded; tables have the same names."""
     batch_rows: PositiveInt = 50_000
+    """A batch closes at so many rows,"""
     batch_ms: PositiveInt = 1000
+    """or after so long, whichever is first."""
     backoff_initial_s: float = Field(0.5, gt=0)
+    """Wait after the first failed insert; doubles, with jitter."""
     backoff_max_s: float = Field(30.0, gt=0)
+    """Longest wait."""
 
 
 class StatusSettings(_Section):
     """Where each part answers ``/health``, ``/status`` and ``/metrics``; port 0 takes any free one and logs it."""
 
     host: str = "127.0.0.1"
+    """Where to listen."""
     port: Port = 0
+    """0 takes any free one."""
     log_interval_s: float = Field(30.0, gt=0)
+    """Statistics are logged once in so long."""
 
 
 class PlatformSettings(_Section):
     """The embedded platform: usual ports (another free one is chosen and remembered where one is taken)."""
 
     kafka_port: Port = 9092
+    """0 takes any free one."""
     registry_port: Port = 8081
+    """0 takes any free one."""
     clickhouse_port: Port = 8123
+    """0 takes any free one."""
     kafka_heap: str = Field("512m", pattern=r"^\d+[mg]$")
+    """Memory of the broker's Java heap."""
     registry_heap: str = Field("256m", pattern=r"^\d+[mg]$")
-    maven_repository: str | None = Field(None, description="a mirror to fetch Kafka and the registry from")
+    """Memory of the registry's Java heap."""
+    maven_repository: str | None = None
+    """A mirror to fetch Kafka and the registry from."""
     minimum_free_mib: PositiveInt = 1024
+    """The platform does not start with less free disk space."""
 
 
 def _default_exchanges() -> dict[str, dict[str, MarketSettings]]:
@@ -178,10 +222,13 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         yaml_file_encoding="utf-8",
+        use_attribute_docstrings=True,
     )
 
     data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("bookmill"))
+    """What must survive: data of the embedded platform, logs."""
     cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path("bookmill"))
+    """What can be fetched again: programs of the embedded platform."""
     log: LogSettings = LogSettings()
     kafka: KafkaSettings = KafkaSettings()
     registry: RegistrySettings = RegistrySettings()

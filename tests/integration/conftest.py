@@ -26,19 +26,25 @@ ANY_PORTS = PlatformSettings(kafka_port=0, registry_port=0, clickhouse_port=0)
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The running platform; a test that stops or kills a part starts it again."""
+    if containers.wanted():
+        pytest.skip("This test is about the embedded platform itself; the suite runs on containers.")
     settings = Settings(data_dir=tmp_path_factory.mktemp("platform"), platform=ANY_PORTS)
     with Platform(settings) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def addresses(platform: Platform) -> Addresses:
-    """Where the three are; a suite on other servers overrides this one."""
-    return platform.addresses
+def addresses(request: pytest.FixtureRequest) -> Iterator[Addresses]:
+    """Where the three are: the embedded platform's, or the containers' (``BOOKMILL_TEST_PLATFORM=containers``)."""
+    if containers.wanted():
+        with containers.running() as found:
+            yield found
+    else:
+        platform: Platform = request.getfixturevalue("platform")
+        yield platform.addresses
 
 
-@pytest.fixture
-def settings(addresses: Addresses) -> Settings:
+def isolated(addresses: Addresses) -> Settings:
     """Settings that point at the platform, with a topic prefix and a database nobody else uses (it does not exist yet)."""
     name = f"t{uuid.uuid4().hex[:10]}"
     return Settings(
@@ -46,3 +52,9 @@ def settings(addresses: Addresses) -> Settings:
         registry=RegistrySettings(url=addresses.registry),
         clickhouse=ClickHouseSettings(url=addresses.clickhouse, database=name),
     )
+
+
+@pytest.fixture
+def settings(addresses: Addresses) -> Settings:
+    """A test's own :func:`isolated` settings."""
+    return isolated(addresses)
