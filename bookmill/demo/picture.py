@@ -95,7 +95,7 @@ def take(
                 part.state_s,
                 part.restarts,
                 _platform_memory(data_dir) if name == "platform" else memory_mib(part.pid),
-                "; ".join(statuses[name].problems.values()) if name in statuses else "",
+                "; ".join(statuses[name].problems.values()) if name in statuses and part.pid else "",
             )
             for name, part in pipeline.parts.items()
         ),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol
 
-from bookmill.addresses import embedded_state, resolve
+from bookmill.addresses import Addresses, embedded_state, resolve
 from bookmill.demo.account import Account, Figures
 from bookmill.demo.exchange import SimulatedExchange
 from bookmill.demo.interrupts import InterruptedRunError, Interrupts
@@ -26,6 +26,7 @@ __all__ = ["Display", "Run"]
 
 _TICK_S = 0.1
 _ASK_S = 1.0
+_LEADERS_S = 30.0
 _MILL = ("producer", "worker", "sink")
 _GRACE_S = {"exchange": 10.0, "platform": 90.0, "producer": 30.0, "worker": 45.0, "sink": 60.0}
 _PATIENCE_S = {"producer": 5.0, "worker": 60.0, "sink": 60.0}
@@ -107,7 +108,7 @@ class Run:
             self._wait_until(lambda: self._pipeline.all_up(["platform"]))
         addresses = resolve(self._settings)
         raw = [f"raw.{exchange}.{market}" for exchange, market in markets(self._settings)]
-        self._account = Account(self._settings, addresses, raw)
+        self._account = self._open_account(addresses, raw)
         stack.callback(self._account.close)
         told = environment(self._settings, addresses)
         for name, arguments in (("producer", "produce"), ("worker", "worker"), ("sink", "sink")):
@@ -124,6 +125,17 @@ class Run:
             fetch.stop()
         if fetch.poll():
             raise PlatformError("The platform's programs are not there: see above.")
+
+    def _open_account(self, addresses: Addresses, raw: list[str]) -> Account:
+        """A broker that has just started answers before it leads all its partitions: that passes."""
+        deadline_s = time.monotonic() + _LEADERS_S
+        while True:
+            try:
+                return Account(self._settings, addresses, raw)
+            except UnavailableError:
+                if time.monotonic() > deadline_s:
+                    raise
+            self._tick()
 
     def _work(self) -> None:
         self._state = "running"

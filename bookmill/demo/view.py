@@ -151,7 +151,7 @@ def _books(books: Sequence[BookLine], width: int, room: int) -> Table:
     if len(shown) < len(books):
         table.add_row(Text(f"… and {len(books) - len(shown)} more", style="dim"))
     elif not books:
-        table.add_row(Text("no frames yet", style="dim"))
+        table.add_row(Text("no books yet", style="dim"))
     return table
 
 
