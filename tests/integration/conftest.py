@@ -19,6 +19,7 @@ from bookmill.settings import (
     Settings,
 )
 from embedded.platform import Platform
+from tests.integration import containers
 
 ANY_PORTS = PlatformSettings(kafka_port=0, registry_port=0, clickhouse_port=0)
 
