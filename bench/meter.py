@@ -134,10 +134,12 @@ def wait_until(
         if found != last:
             last, moved_s = found, time.monotonic()
             advanced(found)
-        if child.poll() is not None or time.monotonic() - moved_s > _STALLED_S:
-            said = last_lines(child.log_path, 3) if child.log_path else []
+        status, still_s = child.poll(), time.monotonic() - moved_s
+        if status is not None or still_s > _STALLED_S:
+            how = f"stands still since {still_s:.0f} s" if status is None else f"ended (exit status {status})"
+            said = last_lines(child.log_path, 1) if child.log_path else []
             raise BookmillError(
-                f"The {child.name} stopped at {last} of {total}: {' '.join(said) or 'it said nothing'}"
+                f"The {child.name} {how} at {last} of {total}; its last words: {' '.join(said) or 'none'}"
             )
         time.sleep(poll_s)
     if last > total:

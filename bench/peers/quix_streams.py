@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 # Installed only in the environment of the peers, so types are not checked against it here.
-from quixstreams import Application, message_context  # type: ignore[import-not-found]
-from quixstreams.models import Serializer, Topic  # type: ignore[import-not-found]
+from quixstreams import Application, message_context
+from quixstreams.models import Serializer, Topic
 
 from bench.peers.job import Handler, Job, read_job
 from streams.instrument import OutgoingEvent
