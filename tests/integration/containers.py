@@ -25,11 +25,13 @@ __all__ = ["running", "wanted"]
 _COMPOSE = Path(__file__).parents[2] / "docker-compose.kafka.yml"
 _HOST_LISTENER = 19092
 _START_S = 180
+# Taken out of the environment: it is for this suite, and the commands that tests start know only settings.
+_WANTED = os.environ.pop("BOOKMILL_TEST_PLATFORM", "embedded") == "containers"
 
 
 def wanted() -> bool:
     """Whether ``BOOKMILL_TEST_PLATFORM`` asks for containers."""
-    return os.environ.get("BOOKMILL_TEST_PLATFORM") == "containers"
+    return _WANTED
 
 
 @contextmanager
