@@ -18,6 +18,7 @@ __all__ = ["DataRefusedError", "Store", "connect", "first_sentence"]
 
 _CONNECT_TIMEOUT_S = 5
 _ANSWER_TIMEOUT_S = 60
+_SENTENCE = 300
 
 
 class DataRefusedError(RefusedError):
@@ -111,19 +112,9 @@ def _translate(error: ClickHouseError, url: str) -> BookmillError:
 
 def first_sentence(text: str) -> str:
     """ClickHouse's own words without the parts meant for its developers: at most one sentence, no full stop."""
-    text = " ".join(text.split())
-    for lead in ("server response: ", "DB::Exception: ", "caused by "):
-        _, found, rest = text.partition(lead)
-        text = rest if found else text
-    for end in (
-        ". (",
-        ": (at row",
-        "(at row",
-        ": While executing",
-        ". Stack trace",
-        ". Expected one of",
-        ". Maybe you meant",
-    ):
+    text = " ".join(text.split()).partition("server response: ")[2] or " ".join(text.split())
+    text = text.rpartition("DB::Exception: ")[2]
+    for end in (". ", " (at row", ": (at row", ": while executing", ": While executing"):
         text = text.partition(end)[0]
-    sentence = text.partition(". ")[0].strip().rstrip(".:")
-    return sentence if len(sentence) <= 300 else f"{sentence[:297]}..."
+    text = text.rstrip(".: ")
+    return text if len(text) <= _SENTENCE else f"{text[: _SENTENCE - 3]}..."

@@ -7,8 +7,8 @@ One batch is a range of offsets of one partition, and goes through four steps::
     committed   offset = n + 1                done; the next intent rides on the same commit
 
 A crash after any step repeats at most the insert, with the same records, the same marks and so the same rows and token.
-Records are read and batches written side by side: this thread reads, commits and keeps the group alive, another one
-writes one round (a batch of each partition that has one) at a time.
+Reading and writing go on side by side: the loader's thread reads, commits and keeps the group alive, others write closed
+batches, of one partition one at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from itertools import groupby
 from threading import Event
 
@@ -39,7 +39,7 @@ _log = structlog.get_logger(__name__)
 BATCH_BYTES = 16 * 1024 * 1024
 """A batch closes at so many bytes, however few rows they are: what is in hand stays bounded for wide rows too."""
 
-_IN_HAND = 4
+_IN_HAND = 3
 """So many batches' worth of records may be in hand, waiting or being written; then reading waits for writing."""
 
 _POLL_RECORDS = 10_000
@@ -50,7 +50,7 @@ _Key = tuple[str, int]
 
 
 class Loader:
-    """Reads ``topics`` through ``consumer`` and gives batches to ``writer``, which runs in ``executor``, one call at a time."""
+    """Reads ``topics`` through ``consumer`` and gives batches to ``writer``, which runs in ``executor``."""
 
     def __init__(
         self,
@@ -72,8 +72,7 @@ class Loader:
         self._clock = clock
         self._limits = Limits(rows=settings.batch_rows, size=BATCH_BYTES, age_s=settings.batch_ms / 1000)
         self._partitions: dict[_Key, Partition] = {}
-        self._round: Future[list[Outcome]] | None = None
-        self._written: list[tuple[Partition, Batch]] = []
+        self._flights: dict[Future[Outcome], tuple[Partition, Batch]] = {}
         self._commit_failures = 0
         self._commit_again_s = 0.0
         self._fatal: BaseException | None = None
@@ -100,9 +99,9 @@ class Loader:
             self._consumer.close()
 
     def turn(self, *, wait_s: float) -> None:
-        """Read what there is, settle the round that is done, begin the next. Waits at most ``wait_s`` for records."""
-        if self._round is not None and self._is_full():
-            wait([self._round], wait_s)
+        """Read what there is, settle what is written, begin what is due. Waits at most ``wait_s``."""
+        if self._flights and self._is_full():
+            wait(self._flights, wait_s, FIRST_COMPLETED)
             messages = self._consumer.consume(1, 0)  # the callbacks of a rebalance run in here
         else:
             messages = self._consumer.consume(_POLL_RECORDS, wait_s)
@@ -113,17 +112,17 @@ class Loader:
             raise self._fatal
         self._begin()
         self._regulate()
+        self._look_ahead()
 
     def finish(self) -> None:
         """Store and commit all that was read, except where a side is failing: that is left to whoever comes next."""
         while True:
-            if self._round is not None:
-                wait([self._round])
+            wait(self._flights)
             self._settle()
             if self._fatal is not None:
                 raise self._fatal
             self._begin(age_share=0.0)
-            if self._round is None:
+            if not self._flights:
                 return
 
     def _sort_in(self, messages: list[Message]) -> None:
@@ -154,64 +153,52 @@ class Loader:
     def _begin(self, *, age_share: float = 1.0) -> None:
         """Commit what has to be, intents and results alike, in one request; then write the batches whose intent stands."""
         now_s = self._clock()
-        if self._round is not None or now_s < self._commit_again_s:
+        if now_s < self._commit_again_s:
             return
         partitions = self._partitions.values()
         if self._is_full():
             age_share = 0.0  # waiting for more would be waiting for nothing
         if any(partition.due(now_s, share=age_share) for partition in partitions):
-            # Partitions whose time is near go along: one round of many batches is one commit.
+            # Partitions whose time is near go along: one commit for many batches.
             for partition in partitions:
                 if partition.due(now_s, share=age_share / 2):
                     partition.close(now_s)
         self._commit([partition for partition in partitions if not partition.committed])
-        ready = [
-            partition
-            for partition in partitions
-            if partition.held and partition.committed and now_s >= partition.retry_at_s
-        ]
-        if ready:
-            ready.sort(key=lambda partition: partition.failures)  # one that fails must not hold up the others
-            self._written = [(partition, partition.held) for partition in ready if partition.held]
-            self._round = self._executor.submit(self._write, [batch for _, batch in self._written])
-
-    def _write(self, batches: list[Batch]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for batch in batches:
-            outcomes.append(self._writer.write(batch))
-            if isinstance(outcomes[-1], Failed):
-                break  # the others are tried in the next round: most likely they would fail for the same reason
-        return outcomes
+        for partition in sorted(partitions, key=_failures):  # one that fails must not hold up the others
+            if (batch := partition.ready(now_s)) is not None:
+                partition.in_flight = True
+                self._flights[self._executor.submit(self._writer.write, batch)] = (partition, batch)
 
     def _settle(self) -> None:
-        """Take over what a finished round has done."""
-        if self._round is None or not self._round.done():
-            return
-        finished, self._round = self._round, None
-        self._fatal = finished.exception()
-        if self._fatal is not None:
-            return
-        for (partition, batch), outcome in zip(self._written, finished.result()):
-            if self._partitions.get((partition.topic, partition.number)) is not partition:
-                continue  # it belongs to another sink by now, which repeats the batch
-            match outcome:
-                case Stored():
-                    partition.stored(batch, outcome)
-                    self.counters.stored(outcome)
-                case Refused():
-                    _log.warning(
-                        "batch is halved",
-                        topic=batch.topic,
-                        partition=batch.partition,
-                        first=batch.first,
-                        last=batch.last,
-                        reason=outcome.reason,
-                    )
-                    partition.halve(batch, outcome.middle)
-                    self.counters.halved += 1
-                case Failed():
-                    self._failed(partition, outcome)
-        self._written = []
+        """Take over what has been written."""
+        for flight in [flight for flight in self._flights if flight.done()]:
+            partition, batch = self._flights.pop(flight)
+            partition.in_flight = False
+            error = flight.exception()
+            if error is not None:
+                self._fatal = self._fatal or error
+            elif self._partitions.get((partition.topic, partition.number)) is partition:
+                self._take_over(partition, batch, flight.result())
+            # else it belongs to another sink by now, which repeats the batch
+
+    def _take_over(self, partition: Partition, batch: Batch, outcome: Outcome) -> None:
+        match outcome:
+            case Stored():
+                partition.stored(batch, outcome)
+                self.counters.stored(outcome)
+            case Refused():
+                _log.warning(
+                    "batch is halved",
+                    topic=batch.topic,
+                    partition=batch.partition,
+                    first=batch.first,
+                    last=batch.last,
+                    reason=outcome.reason,
+                )
+                partition.halve(batch, outcome.middle)
+                self.counters.halved += 1
+            case Failed():
+                self._failed(partition, outcome)
 
     def _failed(self, partition: Partition, outcome: Failed) -> None:
         pause_s = self._delay_s(partition.failures + 1)
@@ -253,7 +240,7 @@ class Loader:
         stuck = self._commit_failures > 0 or any(
             partition.failures for partition in self._partitions.values()
         )
-        all_of_them = stuck and self._round is None and self._is_full()
+        all_of_them = stuck and not self._flights and self._is_full()
         pause: list[TopicPartition] = []
         go_on: list[TopicPartition] = []
         for partition in self._partitions.values():
@@ -265,6 +252,12 @@ class Loader:
             self._consumer.pause(pause)
         if go_on:
             self._consumer.resume(go_on)
+
+    def _look_ahead(self) -> None:
+        """Remember where the topics end, as Kafka said with the last records it sent."""
+        for (topic, number), partition in self._partitions.items():
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
+            partition.end = max(partition.end, end)
 
     def _assigned(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
         """Ours from now on: from where the group stands, with the batch it has not finished."""
@@ -288,10 +281,11 @@ class Loader:
 
     def _revoked(self, _: Consumer, revoked: list[TopicPartition]) -> None:
         """Another's from now on: finish what is on its way, leave the rest to it."""
-        if self._round is not None:
-            wait([self._round], _REVOKE_WAIT_S)
-            self._settle()
         gone = [self._partitions[key] for key in map(_key, revoked) if key in self._partitions]
+        wait(
+            [flight for flight, (partition, _) in self._flights.items() if partition in gone], _REVOKE_WAIT_S
+        )
+        self._settle()
         self._commit([partition for partition in gone if partition.held is None and not partition.committed])
         self._drop(revoked)
 
@@ -307,6 +301,10 @@ class Loader:
 
 def _key(partition: TopicPartition) -> _Key:
     return partition.topic, partition.partition
+
+
+def _failures(partition: Partition) -> int:
+    return partition.failures
 
 
 def _source(message: Message) -> tuple[str, int, bool]:

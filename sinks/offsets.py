@@ -42,7 +42,7 @@ def _resume(consumer: Consumer, found: TopicPartition, limits: Limits) -> Partit
     low, high = consumer.get_watermark_offsets(found, timeout=_TIMEOUT_S)
     where = {"topic": found.topic, "partition": found.partition}
     if found.offset < 0:
-        return Partition(found.topic, found.partition, Progress(low), low, limits)
+        return Partition(found.topic, found.partition, Progress(low), start=low, end=high, limits=limits)
     progress = Progress.read(found.offset, found.metadata)
     if progress.offset > high:
         _log.error(
@@ -59,7 +59,8 @@ def _resume(consumer: Consumer, found: TopicPartition, limits: Limits) -> Partit
         progress = Progress(progress.offset, progress.marks)
     elif progress.last is not None:
         _log.info("repeating an unfinished batch", **where, first=progress.offset, last=progress.last)
-    return Partition(found.topic, found.partition, progress, progress.offset, limits)
+    start = max(low, progress.offset)
+    return Partition(found.topic, found.partition, progress, start=start, end=high, limits=limits)
 
 
 def commit(consumer: Consumer, partitions: Iterable[Partition]) -> None:

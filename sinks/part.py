@@ -63,9 +63,9 @@ class SinkPart:
         return problems
 
     def statistics(self) -> dict[str, Any]:
-        """Counters, and where the partitions stand."""
+        """Counters, and where the partitions stand; ``lag`` (records not stored yet) is null while none is assigned."""
         partitions = self._loader.partitions
-        lags = {f"{each.topic}/{each.number}": each.lag for each in partitions if each.lag is not None}
+        lags = {f"{each.topic}/{each.number}": each.lag for each in partitions}
         counters = asdict(self._loader.counters)
         return {
             **counters,
@@ -76,7 +76,7 @@ class SinkPart:
             "in_hand": sum(
                 len(each.pending) + (len(each.held.messages) if each.held else 0) for each in partitions
             ),
-            "lag": sum(lags.values()),
+            "lag": sum(lags.values()) if lags else None,
             "lag_by_partition": {name: lag for name, lag in sorted(lags.items()) if lag},
         }
 
@@ -91,6 +91,5 @@ class SinkPart:
         in_hand = GaugeMetricFamily("bookmill_sink_in_hand_bytes", "Bytes read and not stored yet.")
         in_hand.add_metric([], sum(each.size_in_hand for each in partitions))
         for each in partitions:
-            if each.lag is not None:
-                lag.add_metric([each.topic, str(each.number)], each.lag)
+            lag.add_metric([each.topic, str(each.number)], each.lag)
         yield from (paused, lag, in_hand)

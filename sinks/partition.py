@@ -35,12 +35,15 @@ class Partition:
     not there to be read: deleted by the topic's retention before this sink came to them, or a transaction's markers.
     """
 
-    def __init__(self, topic: str, number: int, progress: Progress, start: int, limits: Limits) -> None:
+    def __init__(
+        self, topic: str, number: int, progress: Progress, *, start: int, end: int, limits: Limits
+    ) -> None:
         self.topic = topic
         self.number = number
         self.progress = progress
         self.committed = True
         self.held: Batch | None = None
+        self.in_flight = False
         self.failures = 0
         self.retry_at_s = 0.0
         self.problem: tuple[str, str] | None = None
@@ -48,11 +51,16 @@ class Partition:
         self.pending: list[Message] = []
         self.pending_size = self.held_size = 0
         self.passed_over = 0
-        self.lag: int | None = None
+        self.end = end
         self._limits = limits
         self._rows = limits.rows
         self._opened_s = 0.0
         self.start = self._next = start
+
+    @property
+    def lag(self) -> int:
+        """Offsets up to the end of the topic that are not stored yet."""
+        return max(0, self.end - self.progress.offset)
 
     @property
     def rows_in_hand(self) -> int:
@@ -81,15 +89,17 @@ class Partition:
         """Whether a batch can be closed; ``share`` of the age limit is enough where others close one anyway."""
         if self.held is not None or not self.pending:
             return False
-        if (
-            self.progress.last is not None
-        ):  # the intent of whoever had the partition before: that range, no other
+        if self.progress.last is not None:  # an intent of whoever came before: that range, no other
             return _offset(self.pending[-1]) >= self.progress.last
         return (
             len(self.pending) >= self._rows
             or self.pending_size >= self._limits.size
             or now_s - self._opened_s >= self._limits.age_s * share
         )
+
+    def ready(self, now_s: float) -> Batch | None:
+        """The held batch, when it may be written now: its intent stands, nobody is writing it, no pause is on."""
+        return self.held if self.committed and not self.in_flight and now_s >= self.retry_at_s else None
 
     def close(self, now_s: float) -> None:
         """Close a batch: take it out of the waiting records and make it the intent."""

@@ -34,6 +34,7 @@ _log = structlog.get_logger(__name__)
 
 _SESSION_TIMEOUT_MS = 12_000
 _TIMEOUT_S = 30.0
+_WRITERS = 2  # while one waits for ClickHouse the other puts its batch together
 
 
 def run(settings: Settings) -> None:
@@ -69,7 +70,7 @@ def run(settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
     watch = KafkaWatch()
-    with ThreadPoolExecutor(1, thread_name_prefix="writer") as executor:
+    with ThreadPoolExecutor(_WRITERS, thread_name_prefix="writer") as executor:
         loader = Loader(
             Consumer(_consumer_config(settings, addresses, group, watch)),
             writer,
@@ -120,8 +121,11 @@ def _consumer_config(
         "session.timeout.ms": _SESSION_TIMEOUT_MS,
         "heartbeat.interval.ms": _SESSION_TIMEOUT_MS // 4,
         # What is read ahead stays bounded.
-        "queued.max.messages.kbytes": 32 * 1024,
-        "fetch.max.bytes": 16 * 1024 * 1024,
-        "max.partition.fetch.bytes": 2 * 1024 * 1024,
+        "queued.max.messages.kbytes": 16 * 1024,
+        # A second by default: much longer than it takes to work off a full queue.
+        "fetch.queue.backoff.ms": 20,
+        "queued.min.messages": 20_000,
+        "fetch.max.bytes": 4 * 1024 * 1024,
+        "max.partition.fetch.bytes": 1024 * 1024,
         "fetch.wait.max.ms": 100,
     }

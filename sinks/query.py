@@ -1,0 +1,73 @@
+"""A query to ClickHouse, its answer passed on as it comes, in whatever format was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+
+from bookmill.errors import RefusedError, UnavailableError
+from bookmill.settings import ClickHouseSettings
+from sinks.client import first_sentence
+
+__all__ = ["run_query"]
+
+_CONNECT_TIMEOUT_S = 5.0
+
+# An error that comes up while rows are on their way stands at the end of them, between marks that no data can contain
+# (the tag is random and comes in a header). ClickHouse cuts its text at 16 KiB.
+_MARK = b"__exception__\r\n"
+_HELD_BACK = 32 * 1024
+
+
+def run_query(settings: ClickHouseSettings, url: str, query: str, output_format: str) -> Iterator[bytes]:
+    """The answer to ``query`` in pieces; ``output_format`` where the query itself does not end in FORMAT.
+
+    Raises :class:`UnavailableError` when nobody answers at ``url`` or the answer breaks off, :class:`RefusedError` with
+    ClickHouse's own first sentence when the query fails.
+    """
+    headers = {"X-ClickHouse-User": settings.username}
+    if settings.password:
+        headers["X-ClickHouse-Key"] = settings.password.get_secret_value()
+    parameters = {"database": settings.database, "default_format": output_format}
+    timeout = httpx.Timeout(None, connect=_CONNECT_TIMEOUT_S)
+    try:
+        with httpx.stream(
+            "POST", url, params=parameters, headers=headers, content=query.encode(), timeout=timeout
+        ) as answer:
+            if answer.is_error:
+                raise _refused(answer.read(), answer.status_code)
+            tag = answer.headers.get("X-ClickHouse-Exception-Tag", "").encode()
+            yield from _without_error(answer.iter_bytes(), _MARK + tag)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise UnavailableError(
+            f"ClickHouse does not answer at {url}: {error}.",
+            hint="Start it, or set BOOKMILL_CLICKHOUSE__URL to where it is.",
+        ) from error
+
+
+def _without_error(pieces: Iterator[bytes], mark: bytes) -> Iterator[bytes]:
+    """All of ``pieces`` but the error that may stand at their end, which is raised."""
+    held = b""
+    for piece in pieces:
+        held += piece
+        if len(held) > 2 * _HELD_BACK:
+            yield held[:-_HELD_BACK]
+            held = held[-_HELD_BACK:]
+    rows, found, error = held.rpartition(mark)
+    if not found:
+        yield held
+        return
+    yield rows.removesuffix(b"\r\n")
+    raise _refused(error, None)
+
+
+def _refused(body: bytes, status: int | None) -> RefusedError:
+    text = body.decode(errors="replace").strip()
+    reason = first_sentence(text) or f"status {status}"
+    hint = ""
+    if "(UNKNOWN_DATABASE)" in text:
+        hint = (
+            "The sink makes its database when it first starts; BOOKMILL_CLICKHOUSE__DATABASE names another."
+        )
+    return RefusedError(f"ClickHouse refuses the query: {reason}.", hint=hint)
