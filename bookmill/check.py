@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bookmill.addresses import Addresses
     from bookmill.settings import MarketSettings, Settings
 
-__all__ = ["Finding", "check", "findings"]
+__all__ = ["Finding", "check", "findings", "require_configured"]
 
 _TIMEOUT_S = 8.0
 
@@ -90,6 +90,16 @@ def findings(settings: Settings) -> Iterator[Finding]:
                 yield Finding(name, True, future.result())
             except BookmillError as error:
                 yield Finding(name, False, error.message, error.hint)
+
+
+def require_configured(settings: Settings) -> None:
+    """Raise :class:`UnavailableError` unless each server whose address is configured answers."""
+    if settings.kafka.bootstrap_servers:
+        _kafka(settings)
+    if settings.registry.url:
+        _registry(settings)
+    if settings.clickhouse.url:
+        _clickhouse(settings)
 
 
 def _print(finding: Finding) -> None:

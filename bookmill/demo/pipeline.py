@@ -55,6 +55,7 @@ class Pipeline:
         *,
         environment: Mapping[str, str],
         grace_s: float,
+        attempts: int,
         probe: Callable[[int | None], bool] | None = None,
     ) -> Supervised:
         """Start ``bookmill <arguments>``. Whether it answers is told by its status port, or by ``probe`` of its pid."""
@@ -70,7 +71,7 @@ class Pipeline:
 
         if probe is not None:
             self._probes[name] = probe
-        part = self.parts[name] = Supervised(name, launch, said=lambda: self._said(name))
+        part = self.parts[name] = Supervised(name, launch, said=lambda: self._said(name), attempts=attempts)
         part.start()
         return part
 

@@ -56,14 +56,18 @@ def _look(path: Path) -> tuple[str, str]:
     symbol = None
     for frame in _frames(path):
         stream, data = str(frame["stream"]), frame["data"]
-        symbol = symbol or _symbol(stream.partition("@")[0])
+        symbol = symbol or _symbol(stream.partition("@")[0], path)
         if "@depth" in stream and isinstance(data, Mapping):
             market = "usdm" if "pu" in data else "spot"
         if market and symbol:
             return market, symbol
+    if symbol is None:
+        raise RecordingError(
+            f"{path} is no recording of Binance frames: there is none in its first {_LINES} lines."
+        )
     raise RecordingError(
-        f"The recording {path} does not tell its {'market' if symbol else 'symbol'}.",
-        hint="Say it with --market spot (or usdm) and --symbols BTC-USDT.",
+        f"The recording {path} does not tell its market.",
+        hint="Say it with --market spot or --market usdm.",
     )
 
 
@@ -91,8 +95,13 @@ def _first_lines(path: Path) -> list[bytes]:
         raise RecordingError(f"The recording {path} cannot be read: {error.strerror}.") from error
 
 
-def _symbol(wire: str) -> str | None:
-    """``btcusdt`` as ``BTC-USDT``; None when it ends with no quote asset known here."""
+def _symbol(wire: str, path: Path) -> str:
+    """``btcusdt`` as ``BTC-USDT``."""
     upper = wire.upper()
-    quote = next((quote for quote in _QUOTES if upper.endswith(quote) and len(upper) > len(quote)), None)
-    return f"{upper.removesuffix(quote)}-{quote}" if quote else None
+    for quote in _QUOTES:
+        if upper.endswith(quote) and upper != quote:
+            return f"{upper.removesuffix(quote)}-{quote}"
+    raise RecordingError(
+        f"The recording {path} is of '{wire}', which ends with no quote asset known here.",
+        hint="Say its symbol and market, like --symbols BTC-USDT --market spot.",
+    )

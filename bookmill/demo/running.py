@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol
 
 from bookmill.addresses import Addresses, embedded_state, resolve
+from bookmill.check import require_configured
 from bookmill.demo.account import Account, Figures
+from bookmill.demo.drain import Drain, Verdict
 from bookmill.demo.exchange import SimulatedExchange
 from bookmill.demo.interrupts import InterruptedRunError, Interrupts
 from bookmill.demo.names import environment, markets, needs_platform
@@ -17,8 +19,7 @@ from bookmill.demo.pipeline import PROGRAM, Pipeline, inherited
 from bookmill.demo.statuses import Statuses
 from bookmill.demo.summary import Summary
 from bookmill.demo.supervisor import State
-from bookmill.errors import PlatformError, UnavailableError
-from bookmill.kafka import require_reachable
+from bookmill.errors import UnavailableError
 from bookmill.processes import Child
 from bookmill.settings import Settings
 
@@ -91,20 +92,17 @@ class Run:
             return self._stop()
 
     def _bring_up(self, stack: ExitStack) -> None:
+        require_configured(self._settings)
         if self._exchange:
-            self._start("exchange", self._exchange.arguments(), {})
-        own_platform = (
-            needs_platform(self._settings) and embedded_state(self._settings.data_dir.absolute()) is None
-        )
+            self._start("exchange", self._exchange.arguments(), {}, attempts=1)
+        running = embedded_state(self._settings.data_dir.absolute()) is not None
+        own_platform = needs_platform(self._settings) and not running
         if own_platform:
             self._fetch_platform()
-        else:
-            addresses = resolve(self._settings)
-            require_reachable(self._settings.kafka, addresses.kafka, timeout_s=5.0)
         stack.enter_context(self._display)
         self._showing = True
         if own_platform:
-            self._start("platform", ["platform", "run"], {}, probe=self._platform_runs)
+            self._start("platform", ["platform", "run"], {}, attempts=1, probe=self._platform_runs)
             self._wait_until(lambda: self._pipeline.all_up(["platform"]))
         addresses = resolve(self._settings)
         raw = [f"raw.{exchange}.{market}" for exchange, market in markets(self._settings)]
@@ -116,7 +114,10 @@ class Run:
         self._wait_until(lambda: self._pipeline.all_up(_MILL))
 
     def _fetch_platform(self) -> None:
-        """In front of the user: the first time it is a download of minutes, with a bar of its own."""
+        """In front of the user: the first time it is a download of minutes, with a bar of its own.
+
+        It says itself what is wrong when it fails; nothing is left to add.
+        """
         fetch = Child("download", [*PROGRAM, "platform", "fetch"], log_path=None, env=inherited())
         fetch.start()
         try:
@@ -124,7 +125,7 @@ class Run:
         finally:
             fetch.stop()
         if fetch.poll():
-            raise PlatformError("The platform's programs are not there: see above.")
+            raise SystemExit(1)
 
     def _open_account(self, addresses: Addresses, raw: list[str]) -> Account:
         """A broker that has just started answers before it leads all its partitions: that passes."""
@@ -194,26 +195,23 @@ class Run:
 
     def _drain(self, name: str, left: Callable[[], int]) -> None:
         """Wait until a part has done what is left for it, as long as it gets on with it."""
-        least, progress_s = float("inf"), time.monotonic()
+        drain = Drain(_PATIENCE_S[name])
         while True:
+            reason = ""
             try:
-                count = left()
+                verdict = drain.look(left())
             except UnavailableError as error:
-                count, reason = self._lag[name] or 1, str(error)
-            else:
-                reason = f"{count:,} records were left, and it did not get on."
-            self._lag[name] = count
-            if not count:
+                verdict, reason = drain.look(None), str(error)
+            self._lag[name] = drain.left
+            if verdict is Verdict.DONE:
                 return
-            now_s = time.monotonic()
-            if count < least:
-                least, progress_s = count, now_s
-            elif now_s - progress_s > _PATIENCE_S[name]:
+            if verdict is Verdict.STUCK:
                 self._problems.append(
-                    f"The {name} was not waited for any longer: {reason} Its log is {self._pipeline.log_path(name)}."
+                    f"The {name} was not waited for any longer: {drain.left:,} records were left. "
+                    f"{reason or f'Its log is {self._pipeline.log_path(name)}.'}"
                 )
                 return
-            self._state = f"draining the {name}: {count:,} records left"
+            self._state = f"draining the {name}: {drain.left:,} records left"
             for _ in range(3):
                 self._tick()
 
@@ -245,10 +243,18 @@ class Run:
         name: str,
         arguments: list[str],
         told: Mapping[str, str],
+        *,
+        attempts: int = 3,
         probe: Callable[[int | None], bool] | None = None,
     ) -> None:
+        """``attempts``: 1 for what depends on nothing here, so that trying again is no use."""
         self._pipeline.start(
-            name, arguments, environment={**inherited(), **told}, grace_s=_GRACE_S[name], probe=probe
+            name,
+            arguments,
+            environment={**inherited(), **told},
+            grace_s=_GRACE_S[name],
+            attempts=attempts,
+            probe=probe,
         )
 
     def _platform_runs(self, pid: int | None) -> bool:

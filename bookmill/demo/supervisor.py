@@ -22,7 +22,6 @@ from bookmill.errors import BookmillError
 
 __all__ = ["Process", "State", "Supervised", "backoff_s"]
 
-_ATTEMPTS = 3
 _BACKOFF_FIRST_S = 0.5
 _BACKOFF_MOST_S = 15.0
 _PROVEN_S = 30.0
@@ -68,7 +67,7 @@ class Supervised:
     """One part. ``launch`` makes its process anew for each start; ``said`` gives the last words of one that ended.
 
     ``restarts`` counts starts after the first; ``incarnation`` the processes so far; ``ended_with`` is the last exit
-    status. A part that ends three times before it ever answered does not work at all: :meth:`step` raises then.
+    status. A part that ends ``attempts`` times before it ever answered does not work at all: :meth:`step` raises then.
     """
 
     def __init__(
@@ -77,6 +76,7 @@ class Supervised:
         launch: Callable[[], Process],
         *,
         said: Callable[[], str],
+        attempts: int = 3,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
@@ -86,6 +86,7 @@ class Supervised:
         self.ended_with: int | None = None
         self._launch = launch
         self._said = said
+        self._attempts = attempts
         self._clock = clock
         self._process: Process | None = None
         self._proven = False
@@ -155,7 +156,7 @@ class Supervised:
             return
         self._failures += 1
         self._enter(State.RESTARTING)
-        if not self._proven and self._failures >= _ATTEMPTS:
+        if not self._proven and self._failures >= self._attempts:
             self._enter(State.ENDED)
             said = self._said() or f"it ended with exit status {status} and said nothing."
             raise BookmillError(f"The {self.name} does not start: {said}")
