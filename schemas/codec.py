@@ -11,7 +11,15 @@ from collections.abc import Sequence
 
 from bookmill.errors import FrameError
 
-__all__ = ["SCALE", "UNIT", "DecimalBytes", "decimals_array", "long_bytes", "text_bytes"]
+__all__ = [
+    "SCALE",
+    "UNIT",
+    "DecimalBytes",
+    "OptionalDecimalBytes",
+    "decimals_array",
+    "long_bytes",
+    "text_bytes",
+]
 
 SCALE = 18
 """Digits after the decimal point of every price and quantity."""
@@ -78,6 +86,20 @@ class DecimalBytes(dict[int, bytes]):
         if len(self) >= _MEMORY:
             self.clear()
         written = self[scaled] = _LAST[len(data) << 1] + data
+        return written
+
+
+class OptionalDecimalBytes(dict[int | None, bytes]):
+    """Avro union of null and such a decimal, by scaled int or None. Bounded as :class:`DecimalBytes`."""
+
+    def __init__(self, decimals: DecimalBytes) -> None:
+        super().__init__()
+        self._decimals = decimals
+
+    def __missing__(self, scaled: int | None) -> bytes:
+        if len(self) >= _MEMORY:
+            self.clear()
+        written = self[scaled] = b"\x00" if scaled is None else b"\x02" + self._decimals[scaled]
         return written
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from schemas.catalogue import BOOK_SNAPSHOTS, SPREADS, TRADES, Topic
-from schemas.codec import DecimalBytes, decimals_array, long_bytes, text_bytes
+from schemas.codec import DecimalBytes, OptionalDecimalBytes, decimals_array, long_bytes, text_bytes
 
 __all__ = ["EventWriter", "Origin", "Reason", "Source", "State"]
 
@@ -54,6 +54,7 @@ class EventWriter:
         )
         self._origin = text_bytes(raw_topic) + long_bytes(partition)
         self._decimals = decimals
+        self._optional = OptionalDecimalBytes(decimals).__getitem__
 
     def trade(
         self,
@@ -138,9 +139,6 @@ class EventWriter:
                 self._tail(exchange_time_micros, receive_time_micros, offset, index),
             )
         )
-
-    def _optional(self, value: int | None) -> bytes:
-        return _NULL if value is None else _PRESENT + self._decimals[value]
 
     def _tail(
         self, exchange_time_micros: int | None, receive_time_micros: int, offset: int, index: int
