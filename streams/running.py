@@ -26,7 +26,7 @@ def run(settings: Settings) -> None:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     app = create_app(prepared)
-    # Books are millions of ints that make no cycles; looking through them for garbage every 700 events would cost 5–8 %.
+    # Books are millions of ints that make no cycles; looking through them for garbage every 700 events would cost 5 to 8 %.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     with StatusServer(app.part, settings.status):
