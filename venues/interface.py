@@ -71,13 +71,22 @@ class StreamOptions:
 class ConnectionPlan:
     """One websocket: its path (and query) below the market's websocket address, then the frames to send, in order.
 
-    ``streams`` counts what is expected to flow. ``wire_symbols`` are the instruments on it.
+    ``routes`` are the streams expected to flow on it: what :meth:`Venue.route` says of their frames.
     """
 
     path: str
     requests: tuple[str, ...]
-    streams: int
-    wire_symbols: frozenset[str]
+    routes: tuple[Route, ...]
+
+    @property
+    def streams(self) -> int:
+        """How many streams are expected to flow."""
+        return len(self.routes)
+
+    @property
+    def wire_symbols(self) -> frozenset[str]:
+        """The instruments on it."""
+        return frozenset(route.wire_symbol for route in self.routes)
 
 
 @dataclass(frozen=True)

@@ -63,12 +63,14 @@ class _Binance:
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """One connection per route and 1024 streams; the first hundred streams in its address, the rest in SUBSCRIBE frames."""
-        by_route: dict[str, list[tuple[str, str]]] = {}
+        by_route: dict[str, list[tuple[Route, str]]] = {}
         for symbol in wire_symbols:
             for channel in options.channels:
                 suffix = "@100ms" if channel == "depth" else ""
                 stream = f"{symbol.lower()}@{channel}{suffix}"
-                by_route.setdefault(self._routes.get(channel, self._routes[""]), []).append((symbol, stream))
+                by_route.setdefault(self._routes.get(channel, self._routes[""]), []).append(
+                    (Route(channel, symbol), stream)
+                )
         return [
             self._connection(route, chunk)
             for route, streams in by_route.items()
@@ -76,7 +78,7 @@ class _Binance:
         ]
 
     @staticmethod
-    def _connection(route: str, chunk: Sequence[tuple[str, str]]) -> ConnectionPlan:
+    def _connection(route: str, chunk: Sequence[tuple[Route, str]]) -> ConnectionPlan:
         names = [stream for _, stream in chunk]
         requests = (
             json.dumps({"method": "SUBSCRIBE", "params": params, "id": number}, separators=(",", ":"))
@@ -85,8 +87,7 @@ class _Binance:
         return ConnectionPlan(
             path=f"{route}/stream?streams={'/'.join(names[:_STREAMS_IN_URL])}",
             requests=tuple(requests),
-            streams=len(names),
-            wire_symbols=frozenset(symbol for symbol, _ in chunk),
+            routes=tuple(flowing for flowing, _ in chunk),
         )
 
     def route(self, frame: bytes) -> Route | None:

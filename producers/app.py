@@ -1,0 +1,138 @@
+"""A producer put together and run: its markets, its way into Kafka, its signals."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import secrets
+import signal
+from collections.abc import Sequence
+
+import structlog
+
+from bookmill.addresses import resolve
+from bookmill.errors import ConfigurationError
+from bookmill.settings import MarketSettings, Settings
+from bookmill.status import StatusServer
+from producers.control import ControlReader, Request
+from producers.kafka_writer import KafkaWriter
+from producers.market import Market
+from producers.statistics import ProducerPart
+from schemas import registry
+from schemas.admin import ensure_topics
+from schemas.catalogue import CONTROL_REQUESTS, dead_letters, raw
+from venues.registry import venue
+
+__all__ = ["chosen_markets", "run"]
+
+_log = structlog.get_logger(__name__)
+
+_FLUSH_S = 25.0
+
+
+def chosen_markets(
+    settings: Settings, exchange: str | None, markets: Sequence[str], symbols: Sequence[str]
+) -> dict[tuple[str, str], MarketSettings]:
+    """What to collect: the enabled markets of the settings, narrowed by what the command line names.
+
+    A market named on the command line is collected even when the settings do not have it, or have it disabled.
+    """
+    chosen: dict[tuple[str, str], MarketSettings] = {}
+    for name in [exchange] if exchange else list(settings.exchanges) or ["binance"]:
+        configured = settings.exchanges.get(name, {})
+        for market in markets or configured:
+            one = configured.get(market, MarketSettings())
+            if markets or one.enabled:
+                chosen[name, market] = one.model_copy(update={"symbols": tuple(symbols)}) if symbols else one
+    if not chosen:
+        raise ConfigurationError(
+            "There is no market to collect.",
+            hint="Enable one under 'exchanges' in the settings, or give --market.",
+        )
+    return chosen
+
+
+async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings]) -> None:
+    """Collect until SIGINT or SIGTERM: sockets are closed then and what was read is flushed.
+
+    Raises a :class:`BookmillError` when it cannot start, when no market has a symbol that exists, and when Kafka takes
+    no more.
+    """
+    venues = {key: venue(*key) for key in chosen}
+    addresses = resolve(settings)
+    topics = [raw(*key) for key in chosen]
+    ensure_topics(
+        settings.kafka,
+        addresses.kafka,
+        [*topics, *(dead_letters(topic.name) for topic in topics), CONTROL_REQUESTS],
+    )
+    prefix = settings.kafka.topic_prefix
+    producer_id = settings.producer.connection_id or secrets.token_hex(4)
+    writer = KafkaWriter(
+        settings.kafka, addresses.kafka, buffer_messages=settings.producer.kafka_buffer_messages
+    )
+    markets = {
+        key: Market(
+            venues[key],
+            market,
+            settings.producer,
+            writer=writer,
+            topic=prefix + raw(*key).name,
+            producer_id=producer_id,
+        )
+        for key, market in chosen.items()
+    }
+    loop = asyncio.get_running_loop()
+
+    def receive(request: Request) -> None:
+        market = markets.get((request.exchange, request.market))
+        if market is not None and market.snapshots is not None and request.kind == "resync":
+            loop.call_soon_threadsafe(market.snapshots.request, request.wire_symbol, request.asked_s)
+
+    control = ControlReader(
+        settings.kafka, addresses.kafka, registry.client(settings.registry, addresses.registry), receive
+    )
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    # Frames come and go by the thousand and hold no cycles: looking for cycles among them is time lost.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+    try:
+        control.start()
+        with StatusServer(ProducerPart(list(markets.values()), writer, control), settings.status):
+            await _until(stopping, list(markets.values()), writer)
+            _log.info("stopping", in_flight=writer.in_flight)
+            await asyncio.to_thread(writer.close, _FLUSH_S)
+    finally:
+        await asyncio.to_thread(control.stop)
+    _log.info("producer stopped", records=writer.written, undelivered=writer.failed)
+
+
+async def _until(stopping: asyncio.Event, markets: Sequence[Market], writer: KafkaWriter) -> None:
+    """Run all markets, each apart, until told to stop; their sockets are closed then."""
+    stop = asyncio.create_task(stopping.wait())
+    serving = asyncio.create_task(writer.run())
+    running = {asyncio.create_task(market.run(), name=market.name) for market in markets}
+    unusable: list[ConfigurationError] = []
+    try:
+        while running and not stop.done():
+            done, _ = await asyncio.wait({stop, serving, *running}, return_when=asyncio.FIRST_COMPLETED)
+            if serving in done:
+                serving.result()
+            for task in done & running:
+                running.discard(task)
+                try:
+                    task.result()
+                except ConfigurationError as error:
+                    unusable.append(error)  # the other markets go on; health names this one's symbols
+        if not running and not stop.done():
+            raise unusable[0]
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        for task in (stop, serving):
+            task.cancel()
+        await asyncio.gather(stop, serving, return_exceptions=True)

@@ -1,0 +1,47 @@
+"""``bookmill produce``: frames from exchanges into the raw topics, until it is told to stop."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["produce"]
+
+
+@click.command()
+@click.option("--exchange", help="Only this exchange of the settings.")
+@click.option("--market", "markets", multiple=True, help="Only this market, like spot or usdm; repeatable.")
+@click.option(
+    "--symbols", help="These instead of the settings' symbols, comma-separated, like BTC-USDT,ETH-USDT."
+)
+@click.option(
+    "--status-port", type=click.IntRange(0, 65_535), help="Port of /health, /status and /metrics; 0 for any."
+)
+def produce(
+    exchange: str | None, markets: tuple[str, ...], symbols: str | None, status_port: int | None
+) -> None:
+    """Collect market data from exchanges into Kafka, until SIGINT or SIGTERM.
+
+    One record is one frame, byte for byte, in raw.<exchange>.<market>. An exchange that cannot be reached is shown as
+    such at the status port and in the log, and tried again for ever. Depth snapshots are fetched when a worker asks for them.
+
+    \b
+    Examples:
+      bookmill produce                                          all markets of the settings
+      bookmill produce --market spot --symbols BTC-USDT,ETH-USDT
+      bookmill produce --exchange binance --market usdm --status-port 9401
+    """
+    import uvloop
+
+    from bookmill import log, settings_loading
+    from producers.app import chosen_markets, run
+
+    settings = settings_loading.load()
+    log.configure(settings.log)
+    if status_port is not None:
+        settings = settings.model_copy(
+            update={"status": settings.status.model_copy(update={"port": status_port})}
+        )
+    names = [name.strip() for name in (symbols or "").split(",") if name.strip()]
+    if symbols is not None and not names:
+        raise click.BadParameter("it names no symbol.", param_hint="--symbols")
+    uvloop.run(run(settings, chosen_markets(settings, exchange, markets, names)))

@@ -1,0 +1,134 @@
+"""One websocket, from handshake to close: requests are sent at the exchange's pace, frames read and handed on unparsed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from producers.kafka_writer import KafkaWriter
+from producers.stream import Stream
+from venues.interface import Route, Venue
+
+__all__ = ["FAILURES", "Connection", "is_local"]
+
+FAILURES = (OSError, TimeoutError, WebSocketException)
+"""What a connection can end with, or not come about with."""
+
+_OPEN_S = 10.0
+_CLOSE_S = 2.0
+_LARGEST_FRAME = 64 << 20
+_QUEUE_FRAMES = 1024
+_PACE = 0.8
+"""Part of the exchange's request limit that is used: pings and pongs count there too."""
+
+Aside = Callable[[bytes, Route | None, int], bool]
+"""Takes a frame that belongs to no stream (with its route, if any, and receive time); True asks for a new connection."""
+
+
+def is_local(url: str) -> bool:
+    """Whether an address is on this machine: then no proxy stands in between, whatever the environment says."""
+    host = urlsplit(url).hostname or ""
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+class Connection:
+    """``header`` and ``written`` name it in its records (see :class:`~producers.stream.Source`).
+
+    ``received`` counts frames read; ``leaving`` is set when the exchange said that it will close. ``task`` reads until the
+    connection ends and never fails: what ended it is in ``ended``.
+    """
+
+    def __init__(self, name: str, socket: ClientConnection, streams: Mapping[Route, Stream]) -> None:
+        self.name = name
+        self.header = ("connection", name.encode())
+        self.written = 0
+        self.received = 0
+        self.leaving = False
+        self.ended = ""
+        self.opened_ns = time.time_ns()
+        self.opened_s = time.monotonic()
+        self.task: asyncio.Task[None] | None = None
+        self._socket = socket
+        self._streams = streams
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(cls, name: str, url: str, streams: Mapping[Route, Stream]) -> Connection:
+        """Connect and shake hands; raises one of ``FAILURES``."""
+        options: dict[str, Any] = {"proxy": None} if is_local(url) else {}
+        socket = await connect(
+            url,
+            compression=None,
+            open_timeout=_OPEN_S,
+            close_timeout=_CLOSE_S,
+            ping_interval=None,  # theirs are answered; ours would count as requests, and data is liveness enough
+            max_size=_LARGEST_FRAME,
+            max_queue=_QUEUE_FRAMES,
+            **options,
+        )
+        return cls(name, socket, streams)
+
+    def start(self, venue: Venue, writer: KafkaWriter, requests: Sequence[str], aside: Aside) -> None:
+        """Read from now on, and send the requests in order."""
+        self.task = asyncio.create_task(self._read(venue, writer, aside), name=f"read {self.name}")
+        self._tasks = [self.task]
+        if requests:
+            gap_s = 1.0 / (_PACE * venue.limits.requests_per_s)
+            self._tasks.append(asyncio.create_task(self._send(requests, gap_s), name=f"send {self.name}"))
+
+    async def answers(self, timeout_s: float) -> bool:
+        """Whether the other side answers a ping."""
+        try:
+            pong = await self._socket.ping()
+            await asyncio.wait_for(pong, timeout_s)
+        except FAILURES:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close in order (1000), or at once where the other side does not answer; nothing is read any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._socket.close()
+
+    async def _send(self, requests: Sequence[str], gap_s: float) -> None:
+        """One by one, never a burst: the limit is a rolling window."""
+        with suppress(ConnectionClosed):  # the reader says so
+            for request in requests:
+                await asyncio.sleep(gap_s)
+                await self._socket.send(request)
+
+    async def _read(self, venue: Venue, writer: KafkaWriter, aside: Aside) -> None:
+        receive, route_of, stream_of, now_ns = self._socket.recv, venue.route, self._streams.get, time.time_ns
+        try:
+            while True:
+                frame = await receive(decode=False)
+                time_ns = now_ns()
+                self.received += 1
+                route = route_of(frame)
+                stream = stream_of(route) if route else None
+                if stream is None:
+                    self.leaving |= aside(frame, route, time_ns)
+                else:
+                    stream.last_ns = time_ns
+                    if stream.leader is self:
+                        stream.write(self, frame, time_ns)
+                    else:
+                        stream.take(self, frame, time_ns)
+                if writer.full:
+                    await writer.room()
+        except ConnectionClosed as closed:
+            self.ended = str(closed)
+        except OSError as error:
+            self.ended = str(error)

@@ -1,0 +1,133 @@
+"""Reads ``control.requests``: what workers ask of producers.
+
+Every producer reads all requests and answers those for instruments it collects itself. That needs no consumer group:
+however instruments are divided among producers, a request finds its own, and what was asked before this producer started
+is asked again by whoever still needs it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
+
+from bookmill.errors import UnavailableError
+from bookmill.kafka import client_config
+from bookmill.settings import KafkaSettings
+from schemas.catalogue import CONTROL_REQUESTS
+
+__all__ = ["ControlReader", "Request"]
+
+_log = structlog.get_logger(__name__)
+
+_TIMEOUT_S = 10.0
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request. ``asked_s``: the record's Kafka timestamp, Unix seconds."""
+
+    exchange: str
+    market: str
+    wire_symbol: str
+    kind: str
+    reason: str
+    asked_s: float
+
+
+class ControlReader:
+    """Reads in a thread of its own and calls ``receive`` from it. ``unreadable`` counts records that are no requests."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        bootstrap_servers: str,
+        registry: SchemaRegistryClient,
+        receive: Callable[[Request], None],
+    ) -> None:
+        self.read = 0
+        self.unreadable = 0
+        self.problem = ""
+        self._topic = settings.topic_prefix + CONTROL_REQUESTS.name
+        self._receive = receive
+        self._deserialize = AvroDeserializer(registry, CONTROL_REQUESTS.schema_text)
+        self._stopping = threading.Event()
+        self._consumer = Consumer(
+            {
+                **client_config(settings, bootstrap_servers),
+                "group.id": f"{settings.topic_prefix}bookmill-producer",  # asked for by the library; never joined
+                "enable.auto.commit": False,
+                "auto.offset.reset": "latest",
+            }
+        )
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+
+    def start(self) -> None:
+        """Read what is asked from now on; raises :class:`UnavailableError` when Kafka does not say where now is."""
+        try:
+            partitions = (
+                self._consumer.list_topics(self._topic, timeout=_TIMEOUT_S).topics[self._topic].partitions
+            )
+            now = []
+            for number in partitions:
+                place = TopicPartition(self._topic, number)
+                _, end = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+                now.append(TopicPartition(self._topic, number, end))
+            self._consumer.assign(now)
+        except KafkaException as error:
+            raise UnavailableError(f"Kafka does not give {self._topic}: {error.args[0].str()}.") from error
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reading."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._consumer.close()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            message = self._consumer.poll(_POLL_S)
+            if message is None:
+                continue
+            if error := message.error():
+                self.problem = error.str()
+                _log.warning("control requests cannot be read", reason=self.problem)
+                continue
+            self.problem = ""
+            request = self._decode(message)
+            if request is not None:
+                self.read += 1
+                self._receive(request)
+
+    def _decode(self, message: Message) -> Request | None:
+        context = SerializationContext(self._topic, MessageField.VALUE)
+        try:
+            value = self._deserialize(message.value(), context)
+        except (SerializationError, SchemaRegistryError, httpx.HTTPError, ValueError, EOFError) as error:
+            value, reason = None, str(error)
+        else:
+            reason = "no value"
+        if not isinstance(value, dict):
+            # Not worth a dead letter: whoever needs a snapshot asks again every few seconds.
+            self.unreadable += 1
+            _log.error("control request cannot be read", offset=message.offset(), reason=reason)
+            return None
+        _, timestamp_ms = message.timestamp()
+        return Request(
+            value["exchange"],
+            value["market"],
+            value["wire_symbol"],
+            value["kind"],
+            value["reason"],
+            timestamp_ms / 1000,
+        )

@@ -1,0 +1,261 @@
+"""One connection plan kept alive: connect, watch, replace, reconnect, for ever.
+
+A connection is replaced make-before-break (the successor delivers before the old one is closed) when its session grows
+old, when the exchange announces that it will close, and when it is silent but still answers a ping. It is broken off
+when it is silent and answers nothing. After failures the next attempt waits, longer each time; only proven health
+(60 s with data) starts that count anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import structlog
+
+from bookmill.settings import ProducerSettings
+from producers.backoff import Backoff
+from producers.connection import FAILURES, Aside, Connection
+from producers.kafka_writer import KafkaWriter
+from producers.stream import Stream
+from venues.interface import ConnectionPlan, Venue
+
+__all__ = ["Line", "LineCounts", "LineState"]
+
+_log = structlog.get_logger(__name__)
+
+_HEALTHY_S = 60.0
+_TICK_S = 0.2
+_PONG_S = 5.0
+_LONGEST_OVERLAP = 3
+"""Overlaps after which a successor that does not deliver all that the old connection does is given up."""
+_QUIETEST = 6
+"""Doublings of the silent time of a connection whose market is quiet."""
+_ROTATION_SPREAD = 0.05
+"""Part of a session's length by which rotations of connections opened together are spread."""
+
+
+class LineState(Enum):
+    """Where a line is."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass
+class LineCounts:
+    """What happened to the connections of a line. ``lost`` ended unasked; ``failures``: attempts that brought no connection."""
+
+    opened: int = 0
+    lost: int = 0
+    replaced: int = 0
+    failures: int = 0
+
+
+@dataclass
+class _Watch:
+    """What is remembered of the connection being watched."""
+
+    received: int = 0
+    progress_s: float = field(default_factory=time.monotonic)
+
+
+class Line:
+    """``streams`` are those of ``plan``. ``problem`` says why there is no connection, ``missing`` which streams never delivered."""
+
+    def __init__(
+        self,
+        name: str,
+        plan: ConnectionPlan,
+        streams: Sequence[Stream],
+        *,
+        venue: Venue,
+        address: str,
+        settings: ProducerSettings,
+        writer: KafkaWriter,
+        aside: Aside,
+    ) -> None:
+        self.name = name
+        self.state = LineState.CONNECTING
+        self.problem = ""
+        self.missing: list[str] = []
+        self.counts = LineCounts()
+        self._plan = plan
+        self._streams = {stream.route: stream for stream in streams}
+        self._venue = venue
+        self._url = address.rstrip("/") + plan.path
+        self._settings = settings
+        self._writer = writer
+        self._aside = aside
+        self._backoff = Backoff(settings.backoff_initial_s, settings.backoff_max_s)
+        self._open: set[Connection] = set()
+        self._quiet = 0
+        self._replace_after_s = 0.0
+
+    async def run(self, *, start_after_s: float = 0.0) -> None:
+        """Keep the line until cancelled; open connections are closed then."""
+        try:
+            await asyncio.sleep(start_after_s)
+            while True:
+                connection: Connection | None = await self._connect_at_last()
+                while connection is not None:
+                    connection = await self._keep(connection)
+        finally:
+            await asyncio.gather(*(connection.close() for connection in self._open))
+
+    async def _connect_at_last(self) -> Connection:
+        while True:
+            try:
+                connection = await self._connect()
+            except FAILURES as error:
+                self._failed(error)
+                await asyncio.sleep(self._backoff.next_s())
+                continue
+            for stream in self._streams.values():
+                stream.finish()
+                stream.leader = connection
+                stream.hand_over = None
+            self._start(connection)
+            return connection
+
+    async def _connect(self) -> Connection:
+        if self.state is LineState.UNREACHABLE:
+            _log.debug("connecting", line=self.name, url=self._url)
+        connection = await Connection.open(f"{self.name}.{self.counts.opened}", self._url, self._streams)
+        self._open.add(connection)
+        self.counts.opened += 1
+        return connection
+
+    def _start(self, connection: Connection) -> None:
+        connection.start(self._venue, self._writer, self._plan.requests, self._aside)
+        self.state, self.problem, self.missing = LineState.CONNECTED, "", []
+        _log.info("connected", line=self.name, connection=connection.name, streams=self._plan.streams)
+
+    def _failed(self, error: BaseException) -> None:
+        self.counts.failures += 1
+        reason = str(error) or type(error).__name__
+        if self.problem != reason:
+            _log.warning("no connection", line=self.name, url=self._url.partition("?")[0], reason=reason)
+        self.problem = reason
+        self.state = LineState.UNREACHABLE
+
+    async def _keep(self, connection: Connection) -> Connection | None:
+        """Watch a connection until something has to be done; its successor, or None when it is gone."""
+        if await self._watch(connection):
+            return await self._replace(connection)
+        await self._drop(connection)
+        for stream in self._streams.values():
+            stream.finish()
+        self.counts.lost += 1
+        self.state, self.problem = LineState.CONNECTING, connection.ended
+        _log.warning("connection lost", line=self.name, connection=connection.name, reason=connection.ended)
+        await asyncio.sleep(self._backoff.next_s())
+        return None
+
+    async def _watch(self, connection: Connection) -> bool:
+        """Return when the connection wants a successor (True) or has ended (False)."""
+        watch = _Watch(connection.received)
+        session_s = self._settings.rotate_after_s * (1.0 - _ROTATION_SPREAD * random.random())  # noqa: S311  no secret
+        tick_s = min(_TICK_S, self._settings.silent_after_s / 5)
+        while not await _done(connection, tick_s):
+            now_s = time.monotonic()
+            if connection.received != watch.received or self._writer.full:
+                if connection.received != watch.received:
+                    self._quiet = 0
+                watch.received, watch.progress_s = connection.received, now_s
+            if now_s - connection.opened_s >= _HEALTHY_S and connection.received and not self._quiet:
+                self._backoff.reset()
+            self._look_for_missing(connection, now_s)
+            if now_s < self._replace_after_s:
+                continue
+            if connection.leaving or now_s - connection.opened_s >= session_s:
+                return True
+            if now_s - watch.progress_s >= self._settings.silent_after_s * 2.0**self._quiet:
+                return await self._after_silence(connection, now_s - watch.progress_s)
+        return False
+
+    async def _after_silence(self, connection: Connection, silent_s: float) -> bool:
+        """A quiet market keeps its connection until a new one stands; a dead connection is broken off."""
+        if await connection.answers(min(_PONG_S, self._settings.silent_after_s)):
+            self._quiet = min(self._quiet + 1, _QUIETEST)
+            _log.warning("connection is silent", line=self.name, silent_s=round(silent_s, 1))
+            return True
+        connection.ended = connection.ended or f"silent for {silent_s:.0f} s, and a ping was not answered"
+        return False
+
+    def _look_for_missing(self, connection: Connection, now_s: float) -> None:
+        """An acknowledgement proves nothing: who has not delivered in time is named, and its neighbours go on."""
+        if now_s - connection.opened_s < self._settings.silent_after_s:
+            return
+        missing = [
+            f"{stream.route.channel} {stream.route.wire_symbol}"
+            for stream in self._streams.values()
+            if stream.last_ns < connection.opened_ns
+        ]
+        for name in missing:
+            if name not in self.missing:
+                _log.warning("stream has not delivered", line=self.name, stream=name)
+        self.missing = missing
+
+    async def _replace(self, old: Connection) -> Connection | None:
+        """Hand over to a new connection. Whichever is alive afterwards is returned, the successor if it can be."""
+        try:
+            new = await self._connect()
+        except FAILURES as error:
+            self.counts.failures += 1
+            self._replace_after_s = time.monotonic() + self._backoff.next_s()
+            _log.warning("no successor yet", line=self.name, connection=old.name, reason=str(error))
+            return old
+        for stream in self._streams.values():
+            stream.begin(old, new)
+        self._start(new)
+        if not await self._overlap(old, new):
+            await self._drop(new)
+            for stream in self._streams.values():
+                stream.cancel(old)
+            self._replace_after_s = time.monotonic() + self._backoff.next_s()
+            _log.warning("successor does not deliver", line=self.name, connection=new.name, reason=new.ended)
+            return old
+        for stream in self._streams.values():
+            stream.finish()
+        await self._drop(old)
+        self.counts.replaced += 1
+        _log.info("connection replaced", line=self.name, old=old.name, new=new.name)
+        return new
+
+    async def _overlap(self, old: Connection, new: Connection) -> bool:
+        """Wait until the successor delivers; False when it must not take over."""
+        overlap_s = self._settings.rotate_overlap_s
+        started_s = time.monotonic()
+        while True:
+            if await _done(new, _TICK_S / 2):
+                return False
+            if old.task is None or old.task.done():
+                return True
+            elapsed_s = time.monotonic() - started_s
+            pending = [stream.hand_over for stream in self._streams.values() if stream.hand_over]
+            if not pending:
+                return True
+            if elapsed_s >= overlap_s and not any(each.starving for each in pending):
+                return True
+            if elapsed_s >= overlap_s * _LONGEST_OVERLAP:
+                return False
+
+    async def _drop(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        await connection.close()
+
+
+async def _done(connection: Connection, timeout_s: float) -> bool:
+    """Whether the connection ends within that time."""
+    if connection.task is None:
+        return True
+    done, _ = await asyncio.wait({connection.task}, timeout=timeout_s)
+    for task in done:
+        task.result()  # a bug in the reader ends the process, not the connection
+    return bool(done)

@@ -1,0 +1,143 @@
+"""Serves requests for depth snapshots: asked over REST, written to the raw topic, body untouched.
+
+It never stands in a frame's way: it is a task of its own, and what it waits for (weight, answers) it waits for alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from bookmill.errors import RefusedError
+from producers.kafka_writer import KafkaWriter
+from producers.rest import Rest
+from schemas.raw_record import RawHeaders
+from venues.interface import Venue
+from venues.messages import Instrument
+
+__all__ = ["FRESH_S", "SnapshotCounts", "Snapshots"]
+
+_log = structlog.get_logger(__name__)
+
+FRESH_S = 30.0
+"""A request older than this is void: who asked has asked again, or has what it needs."""
+
+_AT_ONCE = 4
+
+
+@dataclass
+class SnapshotCounts:
+    """Requests by what became of them. ``folded``: another one for the instrument was waiting already."""
+
+    asked: int = 0
+    served: int = 0
+    folded: int = 0
+    expired: int = 0
+    refused: int = 0
+
+
+class Snapshots:
+    """The snapshots of one market. Raw records of it carry ``connection`` as connection id and a counter of their own."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        rest: Rest,
+        writer: KafkaWriter,
+        topic: str,
+        *,
+        instruments: Mapping[str, Instrument],
+        connection: str,
+        levels: int | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.counts = SnapshotCounts()
+        self.problem = ""
+        self._venue = venue
+        self._rest = rest
+        self._writer = writer
+        self._topic = topic
+        self._instruments = instruments
+        self._connection = connection
+        self._levels = levels
+        self._clock = clock
+        self._records = 0
+        self._asked_s: dict[str, float] = {}
+        """Waiting and running requests: when each was made last, Unix seconds."""
+        self._queue: deque[str] = deque()
+        self._arrived = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """Instruments whose snapshot is not written yet."""
+        return len(self._asked_s)
+
+    def request(self, wire_symbol: str, asked_s: float) -> None:
+        """Ask for a snapshot; ``asked_s``: when it was wanted, Unix seconds. An instrument not collected here is nothing to us."""
+        if wire_symbol not in self._instruments:
+            return
+        self.counts.asked += 1
+        if self._clock() - asked_s > FRESH_S:
+            self.counts.expired += 1
+        elif wire_symbol in self._asked_s:
+            self.counts.folded += 1
+            self._asked_s[wire_symbol] = max(asked_s, self._asked_s[wire_symbol])
+        else:
+            self._asked_s[wire_symbol] = asked_s
+            self._queue.append(wire_symbol)
+            self._arrived.set()
+
+    async def run(self) -> None:
+        """Serve requests, first in first out, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(self._serve_queue())
+
+    async def _serve_queue(self) -> None:
+        while True:
+            while not self._queue:
+                self._arrived.clear()
+                await self._arrived.wait()
+            wire_symbol = self._queue.popleft()
+            try:
+                await self._serve(wire_symbol)
+            finally:
+                self._asked_s.pop(wire_symbol, None)
+
+    async def _serve(self, wire_symbol: str) -> None:
+        request = self._venue.snapshot_request(wire_symbol, self._levels)
+        try:
+            body = await self._rest.get(request, wanted=lambda: self._is_fresh(wire_symbol))
+        except RefusedError as error:
+            self.counts.refused += 1
+            self.problem = error.message
+            _log.error("snapshot refused", symbol=wire_symbol, reason=error.message)
+            return
+        if body is None:
+            self.counts.expired += 1
+            _log.warning(
+                "snapshot request expired", symbol=wire_symbol, reason=self._rest.problem or "no weight"
+            )
+            return
+        headers = RawHeaders(
+            receive_time_ns=time.time_ns(),
+            kind="snapshot",
+            channel="snapshot",
+            connection=self._connection,
+            frame=self._records,
+            symbol=self._instruments[wire_symbol].symbol,
+        )
+        self._records += 1
+        self._writer.write(self._topic, wire_symbol.encode(), body, headers.encode())
+        self.counts.served += 1
+        self.problem = ""
+        _log.info("snapshot served", symbol=wire_symbol, bytes=len(body))
+        await self._writer.room()
+
+    def _is_fresh(self, wire_symbol: str) -> bool:
+        return self._clock() - self._asked_s[wire_symbol] <= FRESH_S

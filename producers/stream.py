@@ -1,0 +1,122 @@
+"""One stream of an instrument on its way into the raw topic: what is constant about its records, and who may write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from producers.hand_over import HandOver, HeldFrame
+from producers.kafka_writer import Headers, KafkaWriter
+from schemas.raw_record import Kind
+from venues.interface import Route
+
+__all__ = ["Source", "Stream", "record_headers"]
+
+
+class Source(Protocol):
+    """A connection, as far as its records name it. ``written`` is its frame counter."""
+
+    header: tuple[str, bytes]
+    written: int
+
+
+def record_headers(kind: Kind, channel: str, symbol: str) -> tuple[tuple[str, bytes], ...]:
+    """The constant ones of a record's headers: kind, channel, symbol."""
+    return ("kind", kind.encode()), ("channel", channel.encode()), ("symbol", symbol.encode())
+
+
+class Stream:
+    """``leader`` is the connection whose frames are written. While one hands over to another nobody leads and every frame
+    goes through the :class:`HandOver`.
+
+    ``frames`` and ``bytes`` count what was written, ``repeated`` what a connection brought that another had written.
+    """
+
+    __slots__ = (
+        "bytes",
+        "channel_header",
+        "frames",
+        "hand_over",
+        "key",
+        "kind_header",
+        "last_ns",
+        "leader",
+        "new",
+        "old",
+        "repeated",
+        "route",
+        "symbol_header",
+        "topic",
+        "writer",
+    )
+
+    def __init__(self, route: Route, symbol: str, topic: str, writer: KafkaWriter) -> None:
+        self.route = route
+        self.topic = topic
+        self.writer = writer
+        self.key = route.wire_symbol.encode()
+        self.kind_header, self.channel_header, self.symbol_header = record_headers(
+            "ws", route.channel, symbol
+        )
+        self.leader: Source | None = None
+        self.old: Source | None = None
+        self.new: Source | None = None
+        self.hand_over: HandOver | None = None
+        self.frames = 0
+        self.bytes = 0
+        self.repeated = 0
+        self.last_ns = 0
+
+    def write(self, source: Source, frame: bytes, time_ns: int) -> None:
+        """Write one frame as a raw record."""
+        headers: Headers = [
+            ("receive_time_ns", b"%d" % time_ns),
+            self.kind_header,
+            self.channel_header,
+            source.header,
+            ("frame", b"%d" % source.written),
+            self.symbol_header,
+        ]
+        source.written += 1
+        self.frames += 1
+        self.bytes += len(frame)
+        self.writer.write(self.topic, self.key, frame, headers)
+
+    def take(self, source: Source, frame: bytes, time_ns: int) -> None:
+        """A frame of a connection that does not lead: it hands over, or is done."""
+        hand_over = self.hand_over
+        if hand_over is None:
+            self.repeated += 1
+            return
+        if source is self.new:
+            self._write_all(hand_over.new(frame, time_ns))
+        elif source is self.old:
+            written, held = hand_over.old(frame)
+            if written:
+                self.write(source, frame, time_ns)
+            self._write_all(held)
+        self._settle()
+
+    def begin(self, old: Source, new: Source) -> None:
+        """From now on ``new`` delivers too and takes over from ``old``."""
+        self.old, self.new, self.hand_over, self.leader = old, new, HandOver(), None
+
+    def finish(self) -> None:
+        """The old connection is not waited for any longer."""
+        if self.hand_over is not None:
+            self._write_all(self.hand_over.finish())
+            self._settle()
+
+    def cancel(self, old: Source) -> None:
+        """The successor is gone: the old connection goes on."""
+        self.leader, self.old, self.new, self.hand_over = old, None, None, None
+
+    def _write_all(self, held: Iterable[HeldFrame]) -> None:
+        for frame, time_ns in held:
+            if self.new is not None:
+                self.write(self.new, frame, time_ns)
+
+    def _settle(self) -> None:
+        if self.hand_over is not None and self.hand_over.over:
+            self.repeated += self.hand_over.repeated
+            self.leader, self.old, self.new, self.hand_over = self.new, None, None, None
