@@ -6,8 +6,8 @@ The venue states the rule (``venues.interface.Continuity``), this runs it. State
 state          a diff                                   a snapshot
 =============  =======================================  ==============================================================
 ``EMPTY``      kept; → ``BUFFERING``                    → ``LIVE``
-``BUFFERING``  kept                                     kept diffs are judged: old ones dropped, the rest applied
-                                                        → ``LIVE``; a hole among them → ``BUFFERING`` from it on
+``BUFFERING``  kept · ids and time contradict the one   kept diffs are judged: old ones dropped, the rest applied
+               kept before: those are forgotten         → ``LIVE``; a hole among them → ``BUFFERING`` from it on
 ``LIVE``       follows: applied · old: dropped ·        ignored
                hole: kept, → ``BUFFERING`` (gap) ·
                ids and time contradict: kept,
@@ -94,7 +94,7 @@ class Synchronizer:
         if verdict is Verdict.APPLY:
             self._apply(diff)
             return True
-        if verdict is Verdict.OLD and not self._contradicts(diff):
+        if verdict is Verdict.OLD and not _contradicts(diff, self.last_time_micros):
             self.counters.old += 1
             return False
         if verdict is Verdict.GAP:
@@ -153,11 +153,6 @@ class Synchronizer:
         rule = self._continuity.follow if self._joined else self._continuity.join
         return rule(self.last_id, diff)
 
-    def _contradicts(self, diff: BookDiff) -> bool:
-        """An old id with a newer time, or from long ago, is no repetition: the exchange (or a replay) started anew."""
-        now, then = diff.exchange_time_micros, self.last_time_micros
-        return now is not None and then is not None and (now > then or now < then - _REWIND_MICROS)
-
     def _apply(self, diff: BookDiff) -> None:
         self.book.apply(diff.bids, diff.asks)
         self.last_id, self.last_time_micros = diff.last_id, diff.exchange_time_micros
@@ -165,9 +160,22 @@ class Synchronizer:
         self.counters.applied += 1
 
     def _keep(self, diff: BookDiff) -> None:
+        if self._pending:
+            before = self._pending[-1]
+            if diff.last_id <= before.last_id and _contradicts(diff, before.exchange_time_micros):
+                # No snapshot can join both sequences: with the older kept, the book would wait for ever.
+                self._pending.clear()
+                self.counters.restarts += 1
+                self.reason = "restart"
         if len(self._pending) >= self._pending_limit:
             self._pending.clear()
             self.counters.overflows += 1
             self.reason = "overflow"
         self._pending.append(diff)
         self.phase = Phase.BUFFERING
+
+
+def _contradicts(diff: BookDiff, then: int | None) -> bool:
+    """An old id with a newer time than ``then``, or from long ago, is no repetition: the exchange (or a replay) started anew."""
+    now = diff.exchange_time_micros
+    return now is not None and then is not None and (now > then or now < then - _REWIND_MICROS)

@@ -128,6 +128,18 @@ def test_an_old_id_from_long_ago_is_a_restart_one_of_the_past_minute_a_repetitio
     assert (one.phase, one.reason) == (Phase.BUFFERING, "restart")
 
 
+def test_diffs_kept_of_a_sequence_that_was_restarted_are_forgotten() -> None:
+    one = spot()
+    one.offer(diff(100, 109, time=1 * SECOND))
+    one.offer(diff(110, 119, time=2 * SECOND))
+    one.offer(diff(110, 119, time=2 * SECOND))  # a repetition is none
+    assert (one.pending, one.counters.restarts) == (3, 0)
+    one.offer(diff(10, 19, time=3 * SECOND))
+    assert (one.phase, one.reason, one.counters.restarts, one.pending) == (Phase.BUFFERING, "restart", 1, 1)
+    assert ids(list(one.install(image(12)))) == [19]
+    assert one.phase is Phase.LIVE
+
+
 def test_waiting_diffs_are_bounded_and_an_overflow_is_counted() -> None:
     one = spot(pending_limit=3)
     for number in range(1, 6):
