@@ -112,8 +112,9 @@ def _translate(error: ClickHouseError, url: str) -> BookmillError:
 
 def first_sentence(text: str) -> str:
     """ClickHouse's own words without the parts meant for its developers: at most one sentence, no full stop."""
-    text = " ".join(text.split()).partition("server response: ")[2] or " ".join(text.split())
-    text = text.rpartition("DB::Exception: ")[2]
+    for lead in ("server response: ", "DB::Exception: "):
+        text = text.rpartition(lead)[2]
+    text = " ".join(text.split())
     for end in (". ", " (at row", ": (at row", ": while executing", ": While executing"):
         text = text.partition(end)[0]
     text = text.rstrip(".: ")

@@ -28,6 +28,7 @@ from bookmill.settings import SinkSettings
 from sinks.backoff import delay_s
 from sinks.batch import Batch
 from sinks.counters import Counters
+from sinks.kafka_watch import KafkaWatch
 from sinks.offsets import commit, resume
 from sinks.partition import Limits, Partition
 from sinks.writer import Failed, Outcome, Refused, Stored, Writer
@@ -61,6 +62,7 @@ class Loader:
         *,
         executor: Executor,
         stopping: Event,
+        watch: KafkaWatch,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._consumer = consumer
@@ -69,6 +71,7 @@ class Loader:
         self._settings = settings
         self._executor = executor
         self._stopping = stopping
+        self._watch = watch
         self._clock = clock
         self._limits = Limits(rows=settings.batch_rows, size=BATCH_BYTES, age_s=settings.batch_ms / 1000)
         self._partitions: dict[_Key, Partition] = {}
@@ -113,6 +116,7 @@ class Loader:
         self._begin()
         self._regulate()
         self._look_ahead()
+        self._watch.look(self._consumer)
 
     def finish(self) -> None:
         """Store and commit all that was read, except where a side is failing: that is left to whoever comes next."""
@@ -240,7 +244,7 @@ class Loader:
         stuck = self._commit_failures > 0 or any(
             partition.failures for partition in self._partitions.values()
         )
-        all_of_them = stuck and not self._flights and self._is_full()
+        all_of_them = stuck and self._is_full()
         pause: list[TopicPartition] = []
         go_on: list[TopicPartition] = []
         for partition in self._partitions.values():

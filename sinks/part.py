@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from confluent_kafka import KafkaError
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from sinks.kafka_watch import KafkaWatch
 from sinks.loader import Loader
 
-__all__ = ["KafkaWatch", "SinkPart"]
+__all__ = ["SinkPart"]
 
 _DESCRIPTIONS = {
     "batches": "Batches dealt with.",
@@ -26,22 +26,6 @@ _DESCRIPTIONS = {
     "read_errors": "Errors that Kafka reported instead of records.",
     "insert_seconds": "Seconds spent inserting.",
 }
-
-
-class KafkaWatch:
-    """Remembers whether the brokers are out of reach; ``on_error`` is the consumer's error callback."""
-
-    def __init__(self) -> None:
-        self.problem = ""
-
-    def on_error(self, error: KafkaError) -> None:
-        """Called by librdkafka, inside a poll."""
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self.problem = error.str()
-
-    def on_success(self) -> None:
-        """Called when Kafka has answered something."""
-        self.problem = ""
 
 
 class SinkPart:

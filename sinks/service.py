@@ -22,8 +22,9 @@ from schemas.admin import ensure_topics
 from schemas.catalogue import EVENT_TOPICS, Topic, dead_letters
 from sinks.client import Store, connect
 from sinks.dead_letters import DeadLetters
+from sinks.kafka_watch import KafkaWatch
 from sinks.loader import Loader
-from sinks.part import KafkaWatch, SinkPart
+from sinks.part import SinkPart
 from sinks.tables import create_tables
 from sinks.writer import Writer
 from sinks.writer_schemas import WriterSchemas
@@ -78,6 +79,7 @@ def run(settings: Settings) -> None:
             settings.sink,
             executor=executor,
             stopping=stopping,
+            watch=watch,
         )
         with StatusServer(SinkPart(loader, watch), settings.status):
             loader.run()

@@ -1,0 +1,38 @@
+"""Whether Kafka is within reach, for health: librdkafka says when it is lost, not when it is back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from confluent_kafka import Consumer, KafkaError, KafkaException
+
+__all__ = ["KafkaWatch"]
+
+_AGAIN_S = 2.0
+_TIMEOUT_S = 0.5
+
+
+class KafkaWatch:
+    """``problem`` is empty while all is well; ``on_error`` is the consumer's error callback."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.problem = ""
+        self._clock = clock
+        self._look_at_s = 0.0
+
+    def on_error(self, error: KafkaError) -> None:
+        """Called by librdkafka, inside a poll."""
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self.problem = f"Kafka does not answer: {error.str()}."
+
+    def look(self, consumer: Consumer) -> None:
+        """While there is a problem, see now and then whether it is over."""
+        if not self.problem or self._clock() < self._look_at_s:
+            return
+        self._look_at_s = self._clock() + _AGAIN_S
+        try:
+            consumer.list_topics(timeout=_TIMEOUT_S)
+        except KafkaException:
+            return
+        self.problem = ""
