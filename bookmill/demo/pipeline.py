@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bookmill.demo.ports import free_port
 from bookmill.demo.statuses import Status, Statuses
@@ -14,14 +15,14 @@ from bookmill.demo.supervisor import State, Supervised
 from bookmill.demo.tally import Tally
 from bookmill.processes import Child, last_lines
 
-__all__ = ["COUNTERS", "PROGRAM", "Pipeline", "inherited"]
+__all__ = ["COUNTERS", "PROGRAM", "Pipeline", "inherited", "summed"]
 
 PROGRAM = (sys.executable, "-m", "bookmill")
 
 _SENTENCE = "bookmill: "
 
 COUNTERS: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "producer": {"frames_in": ("frames",)},
+    "producer": {"frames_in": ("frames",), "handed_over": ("markets.*.repeated",)},
     "worker": {
         "events_out": ("trades", "spreads", "book_snapshots"),
         "gaps": ("gaps",),
@@ -30,7 +31,7 @@ COUNTERS: Mapping[str, Mapping[str, Sequence[str]]] = {
     },
     "sink": {"rows": ("rows",), "duplicates": ("duplicates",), "refused": ("dead_letters",)},
 }
-"""What is tallied of each part: our name, and the statistics whose sum it is."""
+"""What is tallied of each part: our name, and the statistics whose sum it is; ``*`` stands for every key."""
 
 
 class Pipeline:
@@ -96,7 +97,7 @@ class Pipeline:
             self.statuses[name] = status
             if name in COUNTERS:
                 counters = {
-                    ours: sum(int(status.statistics.get(theirs, 0)) for theirs in names)
+                    ours: sum(summed(status.statistics, name.split(".")) for name in names)
                     for ours, names in COUNTERS[name].items()
                 }
                 self.tally.update(name, self.parts[name].incarnation, counters, now_s)
@@ -122,6 +123,15 @@ class Pipeline:
         if sentences:
             return sentences[-1]
         return f"{lines[-1].strip()[:300]} Its log is {self.log_path(name)}." if lines else ""
+
+
+def summed(statistics: Mapping[str, Any], path: Sequence[str]) -> int:
+    """The number at a path of keys; of all that match where a key is ``*``, 0 where there is none."""
+    first, *rest = path
+    found = statistics.values() if first == "*" else [statistics.get(first, 0)]
+    if not rest:
+        return sum(found)
+    return sum(summed(each, rest) for each in found if isinstance(each, Mapping))
 
 
 def inherited() -> dict[str, str]:

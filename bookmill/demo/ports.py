@@ -1,14 +1,22 @@
-"""Free ports of this machine for parts that are about to be started."""
+"""Free ports of this machine for parts that are about to be started.
+
+They are looked for below the ports that systems give to outgoing connections: one of those may be taken by any client
+between the look and the start.
+"""
 
 from __future__ import annotations
 
+import random
 import socket
 from contextlib import ExitStack
+
+from bookmill.errors import PortInUseError
 
 __all__ = ["free_port", "free_ports_in_a_row"]
 
 _HOST = "127.0.0.1"
-_ATTEMPTS = 100
+_RANGE = range(15_000, 32_000)
+_ATTEMPTS = 1000
 
 
 def free_port() -> int:
@@ -17,18 +25,16 @@ def free_port() -> int:
 
 
 def free_ports_in_a_row(count: int) -> int:
-    """The first of ``count`` ports, one after the other, that nobody listens on now; raises :class:`OSError`."""
-    error: OSError | None = None
+    """The first of ``count`` ports, one after the other, that nobody listens on now; raises :class:`PortInUseError`."""
     for _ in range(_ATTEMPTS):
+        first = random.randrange(_RANGE.start, _RANGE.stop - count)  # noqa: S311  nothing secret
         with ExitStack() as held:
-            first = held.enter_context(socket.socket())
-            first.bind((_HOST, 0))
-            port: int = first.getsockname()[1]
             try:
-                for number in range(1, count):
-                    held.enter_context(socket.socket()).bind((_HOST, port + number))
-            except (OSError, OverflowError) as taken:
-                error = OSError(str(taken))
+                for port in range(first, first + count):
+                    held.enter_context(socket.socket()).bind((_HOST, port))
+            except OSError:
                 continue
-            return port
-    raise error or OSError("no free ports")
+            return first
+    raise PortInUseError(
+        f"There are no {count} free ports in a row between {_RANGE.start} and {_RANGE.stop}."
+    )

@@ -19,12 +19,13 @@ __all__ = ["Summary"]
 class Summary:
     """A finished run. ``sent`` is what the simulated exchange sent, by market; None with real exchanges, which do not tell.
 
-    ``lag`` is what was left undone, in records, by part; both are 0 after a run that was drained.
+    ``handed_over`` frames came over two connections while one replaced the other, and were written once. ``lag`` is what was left undone, in records, by part; both are 0 after a run that was drained.
     """
 
     title: str
     figures: Figures
     sent: dict[str, Sent] | None
+    handed_over: int
     gaps: int
     lag: dict[str, int]
     restarts: dict[str, int]
@@ -51,6 +52,7 @@ class Summary:
         content: dict[str, Any] = {
             "frames_sent": self.frames_sent,
             "frames_in_kafka": self.frames_in_kafka,
+            "frames_sent_twice": self.handed_over,
             "events": figures.events,
             "rows": figures.rows,
             "gaps": self.gaps,
