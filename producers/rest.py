@@ -51,6 +51,7 @@ class Rest:
         settings: ProducerSettings,
         *,
         clock: Callable[[], float] = time.monotonic,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.budget = budget
         self.counts = RestCounts()
@@ -60,7 +61,9 @@ class Rest:
         self._settings = settings
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=not is_local(address))
+        self._client = httpx.AsyncClient(
+            timeout=_TIMEOUT_S, trust_env=not is_local(address), transport=transport
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,0 +1,53 @@
+"""Handing a stream over: however the frames of both connections interleave, each is written once and in order."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.hand_over import HandOver
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(0, 39),
+    st.lists(st.booleans(), max_size=80),
+    st.integers(0, 80),
+)
+def test_each_frame_is_written_once_and_in_order(
+    count: int, joined: int, interleaving: list[bool], finished_at: int
+) -> None:
+    """``joined``: the first frame the successor gets. The old connection is given up any time after it had that one's forerunners."""
+    joined = min(joined, count - 1)
+    frames = [b"%d" % number for number in range(count)]
+    hand_over = HandOver()
+    written: list[bytes] = []
+    old, new = 0, joined
+    finished = False
+
+    def finish() -> None:
+        nonlocal finished
+        finished = True
+        written.extend(frame for frame, _ in hand_over.finish())
+
+    for step, old_turn in enumerate([*interleaving, *[True, False] * count]):
+        if old_turn and old < count:
+            if not hand_over.over or not finished:
+                mine, held = hand_over.old(frames[old])
+                written += [frames[old]] if mine else []
+                written += [frame for frame, _ in held]
+            old += 1
+        elif not old_turn and new < min(count, max(old, joined) + 10):
+            if hand_over.over:
+                written.append(frames[new])
+            else:
+                written += [frame for frame, _ in hand_over.new(frames[new], 0)]
+            new += 1
+        if not finished and step >= finished_at and old >= joined:
+            finish()
+    while new < count:
+        written += [frames[new]] if hand_over.over else [frame for frame, _ in hand_over.new(frames[new], 0)]
+        new += 1
+    if not finished:
+        finish()
+    assert written == frames

@@ -1,0 +1,99 @@
+"""Records of a stream: exactly the headers everybody reads, and one leader at a time."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from producers.kafka_writer import KafkaWriter
+from producers.stream import Stream
+from schemas.raw_record import RawHeaders
+from tests.unit.producers.fakes import FakeWriter, envelope
+from venues.interface import Route
+
+
+class Source:
+    def __init__(self, name: str) -> None:
+        self.header = ("connection", name.encode())
+        self.written = 0
+
+
+def stream() -> tuple[Stream, FakeWriter]:
+    writer = FakeWriter()
+    return Stream(
+        Route("trade", "BTCUSDT"), "BTC-USDT", "raw.binance.spot", cast("KafkaWriter", writer)
+    ), writer
+
+
+def test_the_fast_path_writes_the_headers_of_the_contract() -> None:
+    one, writer = stream()
+    source = Source("c1")
+    for number in range(3):
+        one.write(source, envelope(number), 1_700_000_000_000_000_000 + number)
+    assert writer.records == [
+        (
+            "raw.binance.spot",
+            b"BTCUSDT",
+            envelope(number),
+            RawHeaders(1_700_000_000_000_000_000 + number, "ws", "trade", "c1", number, "BTC-USDT").encode(),
+        )
+        for number in range(3)
+    ]
+
+
+def test_the_frame_counter_of_a_connection_runs_over_all_its_streams() -> None:
+    one, writer = stream()
+    other = Stream(Route("depth", "BTCUSDT"), "BTC-USDT", "t", one.writer)
+    source = Source("c1")
+    for number, each in enumerate((one, other, one)):
+        each.write(source, envelope(number), number)
+    assert [dict(headers)["frame"] for *_, headers in writer.records] == [b"0", b"1", b"2"]
+
+
+def test_while_two_connections_deliver_each_frame_is_written_once() -> None:
+    one, writer = stream()
+    old, new = Source("old"), Source("new")
+    one.begin(old, new)
+    one.take(old, envelope(0), 0)
+    one.take(new, envelope(1), 1)  # ahead: held
+    assert writer.values == [envelope(0)]
+    one.take(old, envelope(1), 2)
+    assert one.leader is new
+    one.write(new, envelope(2), 3)
+    one.take(old, envelope(2), 4)
+    assert writer.values == [envelope(0), envelope(1), envelope(2)]
+    assert one.repeated == 2
+    assert [dict(headers)["frame"] for *_, headers in writer.records] == [b"0", b"1", b"0"]
+
+
+def test_a_successor_that_dies_leaves_the_old_connection_in_charge() -> None:
+    one, writer = stream()
+    old, new = Source("old"), Source("new")
+    one.begin(old, new)
+    one.take(new, envelope(1), 1)
+    one.cancel(old)
+    assert one.leader is old
+    assert writer.values == []
+
+
+def test_when_time_is_over_what_the_successor_holds_is_written() -> None:
+    one, writer = stream()
+    old, new = Source("old"), Source("new")
+    one.begin(old, new)
+    one.take(new, envelope(1), 1)
+    one.take(new, envelope(2), 2)
+    one.finish()
+    assert one.leader is new
+    assert writer.values == [envelope(1), envelope(2)]
+
+
+def test_a_successor_that_is_behind_is_passed_over_even_after_the_old_one_is_gone() -> None:
+    one, writer = stream()
+    old, new = Source("old"), Source("new")
+    one.begin(old, new)
+    for number in range(3):
+        one.take(old, envelope(number), number)
+    one.take(new, envelope(1), 4)
+    one.finish()
+    one.take(new, envelope(2), 5)
+    one.take(new, envelope(3), 6) if one.leader is not new else one.write(new, envelope(3), 6)
+    assert writer.values == [envelope(number) for number in range(4)]
