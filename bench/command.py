@@ -59,7 +59,8 @@ def bench(
 
     settings = settings_loading.load()
     log.configure(settings.log.model_copy(update={"level": "warning"}))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops everything, as Ctrl-C does
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have started us with Ctrl-C ignored
+        signal.signal(number, signal.default_int_handler)
     workload = load_workload(recordings or recordings_directory(), frames)
     report = run(Plan(workload, only, repeat), settings)
     if as_json:
