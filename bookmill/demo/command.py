@@ -62,7 +62,8 @@ def demo(
 
     Starts Kafka, the schema registry and ClickHouse (unless they run, or addresses are configured), a simulated Binance, a
     producer, a worker and a sink; shows what goes through; starts again what dies. Ctrl-C stops in order and loses nothing.
-    What it made stays: bookmill platform start, then bookmill sql "SELECT * FROM trades LIMIT 5".
+    What it made stays: bookmill platform start, then bookmill sql "SELECT * FROM trades LIMIT 5". Its topics have the prefix
+    "demo.", so that simulated frames are never taken for real ones.
 
     \b
     Examples:
@@ -113,8 +114,8 @@ def up(duration: float | None, *, as_json: bool) -> None:
     \b
     Examples:
       bookmill up
-      BOOKMILL_EXCHANGES__BINANCE__USDM__ENABLED=false bookmill up
-      BOOKMILL_EXCHANGES__BINANCE__SPOT__SYMBOLS='["BTC-USDT","SOL-USDT"]' bookmill up
+      BOOKMILL_EXCHANGES__BINANCE__SPOT__SYMBOLS='["BTC-USDT","SOL-USDT"]' bookmill up     only this market
+      BOOKMILL_CONFIG=live.yaml bookmill up --duration 3600 --json
     """
     from bookmill import settings_loading
     from bookmill.demo.terminal import run

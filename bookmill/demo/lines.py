@@ -21,6 +21,7 @@ class Lines:
     def __init__(self) -> None:
         self._state = ""
         self._parts: dict[str, State] = {}
+        self._notes: dict[str, str] = {}
         self._told_s = 0.0
 
     def __enter__(self) -> Self:
@@ -37,6 +38,9 @@ class Lines:
             if self._parts.get(part.name) is not part.state:
                 self._parts[part.name] = part.state
                 _write(f"{picture.uptime_s:6.1f} s  {part.name}: {part.state.value}")
+            if part.note != self._notes.get(part.name, ""):
+                self._notes[part.name] = part.note
+                _write(f"{picture.uptime_s:6.1f} s  {part.name}: {part.note or 'all is well again'}")
         now_s = time.monotonic()
         # How many records are left changes all the time; what is being waited for does not.
         state = picture.state.partition(":")[0]

@@ -23,11 +23,12 @@ def needs_platform(settings: Settings) -> bool:
 def simulated(settings: Settings, exchange: SimulatedExchange) -> Settings:
     """The settings for a demo: only the simulated markets are collected, from where they are simulated.
 
-    On the embedded platform a demo uses the topics and tables of the settings as they are: it is what a new user tries
-    first, and ``bookmill sql "SELECT … FROM trades"`` shall show what came of it; ``bookmill platform reset`` clears it
-    away before going live. Servers that somebody configured may hold real data already. Simulated frames do not belong
-    among them: there the topics and groups get the prefix ``demo.`` and the tables the database ``demo``, unless the
-    settings name others than the default ones.
+    Simulated frames never stand among real ones: topics and groups get the prefix ``demo.`` (unless the settings have one),
+    so that no book of ``bookmill up`` can go on from a simulated one. The rows of the embedded ClickHouse do go to the
+    configured database: a demo is what a new user tries first, and ``bookmill sql "SELECT … FROM trades"`` shall show
+    what came of it. They name where they come from: ``source_topic LIKE 'demo.%'``. A ClickHouse whose address was
+    configured may hold real data: there the tables are in the database ``demo``, unless the settings name another than the
+    default one.
     """
     chosen = {
         name: {market: each.model_copy(update={"enabled": False}) for market, each in collected.items()}
@@ -43,11 +44,10 @@ def simulated(settings: Settings, exchange: SimulatedExchange) -> Settings:
             rest_url=rest,
         )
     kafka, clickhouse = settings.kafka, settings.clickhouse
-    if any((kafka.bootstrap_servers, settings.registry.url, clickhouse.url)):
-        if not kafka.topic_prefix:
-            kafka = kafka.model_copy(update={"topic_prefix": f"{_APART}."})
-        if clickhouse.database == ClickHouseSettings().database:
-            clickhouse = clickhouse.model_copy(update={"database": _APART})
+    if not kafka.topic_prefix:
+        kafka = kafka.model_copy(update={"topic_prefix": f"{_APART}."})
+    if clickhouse.url and clickhouse.database == ClickHouseSettings().database:
+        clickhouse = clickhouse.model_copy(update={"database": _APART})
     return settings.model_copy(update={"exchanges": chosen, "kafka": kafka, "clickhouse": clickhouse})
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from bookmill.demo.exchange import SimulatedExchange
 from bookmill.demo.interrupts import InterruptedRunError
 from bookmill.demo.lines import Lines
+from bookmill.demo.names import markets
 from bookmill.demo.running import Display, Run
 from bookmill.demo.view import Screen
 from bookmill.errors import ConfigurationError
@@ -33,6 +34,10 @@ def run(
     as_json: bool,
 ) -> None:
     """Run a pipeline and print its summary; raises :class:`BookmillError` when it cannot be."""
+    if not markets(settings):
+        raise ConfigurationError(
+            "No market is enabled.", hint="Enable one under 'exchanges' in the settings."
+        )
     with _alone(settings.data_dir.absolute()):
         whole = Run(
             settings, title=title, exchange=exchange, duration_s=duration_s, display=_display(as_json=as_json)

@@ -19,6 +19,7 @@ __all__ = ["Screen", "draw"]
 
 _WIDE = 110
 _OLD_S = 5.0
+_PROBLEMS = 4
 _PART_STYLES = {
     State.UP: "green",
     State.STARTING: "cyan",
@@ -55,10 +56,13 @@ class Screen:
 def draw(picture: Picture, width: int, height: int) -> RenderableType:
     """The picture for so many columns and lines: what does not fit is cut, and said so."""
     head = [_title(picture), _rates(picture), _troubles(picture), Text()]
-    parts = _parts(picture.parts, width)
+    problems = [_problem(part) for part in picture.parts if part.note][:_PROBLEMS]
     foot = Text(picture.hint, style="dim", no_wrap=True, overflow="ellipsis")
-    room = height - len(head) - (len(picture.parts) + 1) - 1 - 1 - 1  # blank, header of the books, foot
-    return Group(*head, parts, Text(), _books(picture.books, width, max(1, room)), foot)
+    room = (
+        height - len(head) - (len(picture.parts) + 1) - len(problems) - 1 - 1 - 1
+    )  # blank, header of the books, foot
+    books = _books(picture.books, width, max(1, room))
+    return Group(*head, _parts(picture.parts), *problems, Text(), books, foot)
 
 
 def _title(picture: Picture) -> Text:
@@ -111,20 +115,25 @@ def _table(*columns: tuple[str, str]) -> Table:
     return table
 
 
-def _parts(parts: Sequence[PartLine], width: int) -> Table:
-    table = _table(("part", "<"), ("state", "<"), ("since", ">"), ("restarts", ">"), ("memory", ">"))
-    table.add_column("health", no_wrap=True, overflow="ellipsis", max_width=max(10, width - 49))
+def _parts(parts: Sequence[PartLine]) -> Table:
+    table = _table(
+        ("part", "<"), ("state", "<"), ("since", ">"), ("restarts", ">"), ("memory", ">"), ("health", "<")
+    )  # fmt: skip
     for part in parts:
-        note = part.note or ("ok" if part.state is State.UP else "")
+        well = "ok" if part.state is State.UP else ""
         table.add_row(
             part.name,
             Text(part.state.value, style=_PART_STYLES[part.state]),
             _age(part.since_s),
             Text(str(part.restarts), style="bold red" if part.restarts else ""),
             "" if part.memory_mib is None else f"{part.memory_mib} MiB",
-            Text(note, style="yellow" if part.note else "green"),
+            Text("see below", style="yellow") if part.note else Text(well, style="green"),
         )
     return table
+
+
+def _problem(part: PartLine) -> Text:
+    return Text(f"{part.name}: {part.note}", style="yellow", no_wrap=True, overflow="ellipsis")
 
 
 def _books(books: Sequence[BookLine], width: int, room: int) -> Table:

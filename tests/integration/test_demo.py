@@ -75,7 +75,9 @@ class Demo:
         """End whatever is left of it."""
         for one in self.processes():
             one.kill()
-        self.process.communicate()
+        self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
 
 
 @pytest.fixture
@@ -134,7 +136,7 @@ def test_nothing_outlives_a_killed_demo(start: Callable[..., Demo]) -> None:
     wait_until(lambda: "producer: up" in demo.said(), "the producer is up", timeout_s=120)
     assert embedded_state(demo.data_dir)
     demo.process.kill()
-    demo.process.communicate()
+    demo.process.wait()
     wait_until(lambda: not demo.processes(), "all parts have ended")
 
 

@@ -115,22 +115,18 @@ def test_a_demo_collects_only_what_it_simulates() -> None:
     assert (market.websocket_url or "").startswith("ws://127.0.0.1:")
 
 
-def test_on_the_embedded_platform_names_are_the_configured_ones_elsewhere_the_demos_own() -> None:
-    embedded = simulated(Settings(), exchange())
-    assert (embedded.kafka.topic_prefix, embedded.clickhouse.database) == ("", "market")
-    foreign = simulated(Settings(kafka=KafkaSettings(bootstrap_servers="kafka:9092")), exchange())
-    assert (foreign.kafka.topic_prefix, foreign.clickhouse.database) == ("demo.", "demo")
-    named = Settings(
-        kafka=KafkaSettings(bootstrap_servers="kafka:9092", topic_prefix="try."),
-        clickhouse=ClickHouseSettings(database="try"),
+def test_simulated_data_stays_apart_from_real_data() -> None:
+    def names(settings: Settings) -> tuple[str, str]:
+        chosen = simulated(settings, exchange())
+        return chosen.kafka.topic_prefix, chosen.clickhouse.database
+
+    foreign, named = (
+        ClickHouseSettings(url="http://db:8123"),
+        ClickHouseSettings(url="http://db:8123", database="try"),
     )
-    assert (
-        simulated(named, exchange()).kafka.topic_prefix,
-        simulated(named, exchange()).clickhouse.database,
-    ) == (
-        "try.",
-        "try",
-    )
+    assert names(Settings()) == ("demo.", "market")
+    assert names(Settings(clickhouse=foreign)) == ("demo.", "demo")
+    assert names(Settings(kafka=KafkaSettings(topic_prefix="try."), clickhouse=named)) == ("try.", "try")
 
 
 def test_the_parts_read_back_what_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
