@@ -84,7 +84,7 @@ class Kafka(Part):
 
     def command(self) -> list[str]:
         """``kafka.Kafka server.properties``; full compilation, a broker is worth it."""
-        return self._java("kafka.Kafka", str(self._configuration))
+        return self._java("kafka.Kafka", str(self._configuration), flags=tuple(self.place.java_flags))
 
     def environment(self) -> dict[str, str]:
         """Java's."""

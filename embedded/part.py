@@ -24,13 +24,14 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True)
 class Place:
-    """Where a part lives: its data folder, its log file, the shared cache, and descriptors its guard keeps open."""
+    """Where a part lives: its data folder, its log file, the shared cache, descriptors its guard keeps open, flags for Java."""
 
     data: Path
     log: Path
     cache: ArtifactCache
     cache_dir: Path
     held: Sequence[int] = ()
+    java_flags: Sequence[str] = ()
 
 
 class Part(ABC):

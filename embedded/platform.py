@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -20,6 +22,7 @@ from embedded.kafka import Kafka
 from embedded.part import Part, Place
 from embedded.ports import Port, choose_ports
 from embedded.progress import Progress, QuietProgress
+from embedded.quick_start import java_flags, prepare
 from embedded.registry import Registry
 
 __all__ = ["Platform"]
@@ -73,6 +76,7 @@ class Platform:
         for directory in (self.data_dir, self._settings.cache_dir):
             require_space(directory, self._settings.platform.minimum_free_mib)
         self._cache.fetch([*locked("kafka"), *locked("registry")], self._progress)
+        self._prepare_quick_starts()
 
     @property
     def fetched(self) -> bool:
@@ -130,7 +134,8 @@ class Platform:
 
         def place(name: str) -> Place:
             log = self.data_dir / "log" / f"{name}.log"
-            return Place(self.data_dir / name, log, self._cache, cache_dir, held=(lock,))
+            flags = java_flags(cache_dir, name)
+            return Place(self.data_dir / name, log, self._cache, cache_dir, held=(lock,), java_flags=flags)
 
         self.kafka = Kafka(
             place("kafka"),
@@ -146,6 +151,25 @@ class Platform:
         )
         self.clickhouse = ClickHouse(place("clickhouse"), port=ports["clickhouse"])
         return self.kafka, self.registry, self.clickhouse
+
+    def _prepare_quick_starts(self) -> None:
+        """Trial runs with the heaps of later: an archive is only good for the same kind of heap."""
+        platform, cache_dir = self._settings.platform, self._settings.cache_dir.absolute()
+        with tempfile.TemporaryDirectory() as folder:
+            wanted = [Port(name, 0, 0) for name in ("kafka", "controller", "registry", "management")]
+            ports = choose_ports(wanted, Path(folder) / PORTS_FILE)
+        servers: Mapping[str, Callable[[Place], Part]] = {
+            "kafka": lambda place: Kafka(
+                place, port=ports["kafka"], controller_port=ports["controller"], heap=platform.kafka_heap
+            ),
+            "registry": lambda place: Registry(
+                place,
+                port=ports["registry"],
+                management_port=ports["management"],
+                heap=platform.registry_heap,
+            ),
+        }
+        prepare(servers, self._cache, cache_dir, self._progress)
 
     def _bring_up(self) -> None:
         """Start all parts at the same time; the first failure, or an interrupt, stops the others at once."""

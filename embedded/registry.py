@@ -60,7 +60,11 @@ class Registry(Part):
             "apicurio.datasource.jdbc.min-size": "2",
             "apicurio.datasource.jdbc.max-size": "10",
         }
-        flags = ("-XX:TieredStopAtLevel=1", *(f"-D{name}={value}" for name, value in options.items()))
+        flags = (
+            "-XX:TieredStopAtLevel=1",
+            *self.place.java_flags,
+            *(f"-D{name}={value}" for name, value in options.items()),
+        )
         return java_command(self._heap, flags, ("-jar", str(self._program / "quarkus-run.jar")))
 
     def environment(self) -> dict[str, str]:
