@@ -14,7 +14,7 @@ from bookmill.demo.pipeline import Pipeline
 from bookmill.demo.statuses import memory_mib
 from bookmill.demo.supervisor import State
 
-__all__ = ["BookLine", "PartLine", "Picture", "take"]
+__all__ = ["BookLine", "PartLine", "Picture", "books", "take"]
 
 
 @dataclass(frozen=True)
