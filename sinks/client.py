@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -12,13 +13,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
 from bookmill.errors import BookmillError, RefusedError, UnavailableError
 from bookmill.settings import ClickHouseSettings
-from sinks.faults import Verdict, verdict
+from sinks.faults import Verdict, first_sentence, verdict
 
-__all__ = ["DataRefusedError", "Store", "connect", "first_sentence"]
+__all__ = ["DataRefusedError", "Store", "connect"]
 
 _CONNECT_TIMEOUT_S = 5
 _ANSWER_TIMEOUT_S = 60
-_SENTENCE = 300
 
 
 class DataRefusedError(RefusedError):
@@ -31,6 +31,8 @@ def connect(settings: ClickHouseSettings, url: str, *, answer_timeout_s: int = _
     Raises :class:`UnavailableError` when nobody answers at ``url``, :class:`RefusedError` when it lets us not in.
     """
     parts = urlsplit(url)
+    # What it logs, with a traceback, it also raises.
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
     with _translated(url):
         return clickhouse_connect.get_client(
             host=parts.hostname or url,
@@ -108,14 +110,3 @@ def _translate(error: ClickHouseError, url: str) -> BookmillError:
             return RefusedError(f"ClickHouse at {url} refuses: {reason} (code {code}).")
         case Verdict.RETRY:
             return UnavailableError(f"ClickHouse at {url} cannot do it now: {reason} (code {code}).")
-
-
-def first_sentence(text: str) -> str:
-    """ClickHouse's own words without the parts meant for its developers: at most one sentence, no full stop."""
-    for lead in ("server response: ", "DB::Exception: "):
-        text = text.rpartition(lead)[2]
-    text = " ".join(text.split())
-    for end in (". ", " (at row", ": (at row", ": while executing", ": While executing"):
-        text = text.partition(end)[0]
-    text = text.rstrip(".: ")
-    return text if len(text) <= _SENTENCE else f"{text[: _SENTENCE - 3]}..."

@@ -8,7 +8,7 @@ import httpx
 
 from bookmill.errors import RefusedError, UnavailableError
 from bookmill.settings import ClickHouseSettings
-from sinks.client import first_sentence
+from sinks.faults import first_sentence
 
 __all__ = ["run_query"]
 
@@ -37,8 +37,8 @@ def run_query(settings: ClickHouseSettings, url: str, query: str, output_format:
         ) as answer:
             if answer.is_error:
                 raise _refused(answer.read(), answer.status_code)
-            tag = answer.headers.get("X-ClickHouse-Exception-Tag", "").encode()
-            yield from _without_error(answer.iter_bytes(), _MARK + tag)
+            tag = answer.headers.get("X-ClickHouse-Exception-Tag", "none")
+            yield from _without_error(answer.iter_bytes(), _MARK + tag.encode())
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UnavailableError(
             f"ClickHouse does not answer at {url}: {error}.",
@@ -47,19 +47,23 @@ def run_query(settings: ClickHouseSettings, url: str, query: str, output_format:
 
 
 def _without_error(pieces: Iterator[bytes], mark: bytes) -> Iterator[bytes]:
-    """All of ``pieces`` but the error that may stand at their end, which is raised."""
+    """All of ``pieces`` but the error that may stand at their end, which is raised. They may break off after it."""
     held = b""
-    for piece in pieces:
-        held += piece
-        if len(held) > 2 * _HELD_BACK:
-            yield held[:-_HELD_BACK]
-            held = held[-_HELD_BACK:]
-    rows, found, error = held.rpartition(mark)
-    if not found:
-        yield held
-        return
-    yield rows.removesuffix(b"\r\n")
-    raise _refused(error, None)
+    broken: httpx.HTTPError | None = None
+    try:
+        for piece in pieces:
+            held += piece
+            if len(held) > 2 * _HELD_BACK:
+                yield held[:-_HELD_BACK]
+                held = held[-_HELD_BACK:]
+    except httpx.HTTPError as error:
+        broken = error
+    rows, found, text = held.partition(mark)
+    yield rows.removesuffix(b"\r\n") if found else held
+    if found:
+        raise _refused(text, None)
+    if broken is not None:
+        raise broken
 
 
 def _refused(body: bytes, status: int | None) -> RefusedError:

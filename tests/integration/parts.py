@@ -92,16 +92,22 @@ class RunningPart:
             log.seek(self._offset)
             return log.read()
 
-    def status(self) -> dict[str, Any]:
-        """What it says at ``/status``; empty until it answers."""
+    @property
+    def address(self) -> str:
+        """Where its status is served; empty until it is."""
         for line in self.log.splitlines():
             if "status is served" in line:
-                address = next(word for word in line.split() if "http://" in word).rpartition("address=")[2]
-                try:
-                    found: dict[str, Any] = json.loads(httpx.get(f"{address}/status", timeout=5).text)
-                except httpx.TransportError:
-                    return {}
-                return found
+                return next(word for word in line.split() if "http://" in word).rpartition("address=")[2]
+        return ""
+
+    def status(self) -> dict[str, Any]:
+        """What it says at ``/status``; empty until it answers."""
+        if address := self.address:
+            try:
+                found: dict[str, Any] = json.loads(httpx.get(f"{address}/status", timeout=5).text)
+            except httpx.TransportError:
+                return {}
+            return found
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log[-2000:]}"
         return {}
 

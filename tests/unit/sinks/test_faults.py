@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bookmill.errors import RefusedError, UnavailableError
 from sinks.backoff import delay_s
-from sinks.client import DataRefusedError, _translated, first_sentence
-from sinks.faults import Verdict, verdict
+from sinks.client import DataRefusedError, _translated
+from sinks.faults import Verdict, first_sentence, verdict
 
 
 @pytest.mark.parametrize(
