@@ -19,6 +19,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from bookmill.errors import UnavailableError
 from bookmill.kafka import client_config
 from bookmill.settings import KafkaSettings
+from schemas.catalogue import MAX_MESSAGE_BYTES
 
 __all__ = ["Headers", "KafkaWriter"]
 
@@ -71,6 +72,7 @@ class KafkaWriter:
                 "linger.ms": _LINGER_MS,
                 "partitioner": "murmur2_random",  # what the Java client does with a key
                 "delivery.timeout.ms": 0,  # while Kafka is away we read slower, and give up nothing
+                "message.max.bytes": MAX_MESSAGE_BYTES,
                 "queue.buffering.max.messages": 2 * buffer_messages + 100_000,
                 "queue.buffering.max.kbytes": _BUFFER_KIB,
                 # A report for each delivered record costs Python 1 µs; failures are what we cannot do without.

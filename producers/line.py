@@ -204,15 +204,19 @@ class Line:
 
     async def _replace(self, old: Connection) -> Connection | None:
         """Hand over to a new connection. Whichever is alive afterwards is returned, the successor if it can be."""
+        for stream in self._streams.values():
+            stream.begin(old)
         try:
             new = await self._connect()
         except FAILURES as error:
+            for stream in self._streams.values():
+                stream.cancel(old)
             self.counts.failures += 1
             self._replace_after_s = time.monotonic() + self._backoff.next_s()
             _log.warning("no successor yet", line=self.name, connection=old.name, reason=str(error))
             return old
         for stream in self._streams.values():
-            stream.begin(old, new)
+            stream.join(new)
         self._start(new)
         if not await self._overlap(old, new):
             await self._drop(new)

@@ -97,9 +97,13 @@ class Stream:
             self._write_all(held)
         self._settle()
 
-    def begin(self, old: Source, new: Source) -> None:
-        """From now on ``new`` delivers too and takes over from ``old``."""
-        self.old, self.new, self.hand_over, self.leader = old, new, HandOver(), None
+    def begin(self, old: Source) -> None:
+        """A successor is on its way: what ``old`` brings is remembered, before the exchange can have sent it to both."""
+        self.old, self.new, self.hand_over, self.leader = old, None, HandOver(), None
+
+    def join(self, new: Source) -> None:
+        """The successor is there, and delivers from now on."""
+        self.new = new
 
     def finish(self) -> None:
         """The old connection is not waited for any longer."""

@@ -52,7 +52,8 @@ def test_the_frame_counter_of_a_connection_runs_over_all_its_streams() -> None:
 def test_while_two_connections_deliver_each_frame_is_written_once() -> None:
     one, writer = stream()
     old, new = Source("old"), Source("new")
-    one.begin(old, new)
+    one.begin(old)
+    one.join(new)
     one.take(old, envelope(0), 0)
     one.take(new, envelope(1), 1)  # ahead: held
     assert writer.values == [envelope(0)]
@@ -68,17 +69,32 @@ def test_while_two_connections_deliver_each_frame_is_written_once() -> None:
 def test_a_successor_that_dies_leaves_the_old_connection_in_charge() -> None:
     one, writer = stream()
     old, new = Source("old"), Source("new")
-    one.begin(old, new)
+    one.begin(old)
+    one.join(new)
     one.take(new, envelope(1), 1)
     one.cancel(old)
     assert one.leader is old
     assert writer.values == []
 
 
+def test_frames_the_old_connection_brought_while_the_successor_connected_are_not_doubled() -> None:
+    one, writer = stream()
+    old, new = Source("old"), Source("new")
+    one.begin(old)
+    one.take(old, envelope(0), 0)
+    one.take(old, envelope(1), 1)
+    one.join(new)
+    one.take(new, envelope(1), 2)  # the exchange had sent it to both
+    assert one.leader is new
+    one.write(new, envelope(2), 3)
+    assert writer.values == [envelope(0), envelope(1), envelope(2)]
+
+
 def test_when_time_is_over_what_the_successor_holds_is_written() -> None:
     one, writer = stream()
     old, new = Source("old"), Source("new")
-    one.begin(old, new)
+    one.begin(old)
+    one.join(new)
     one.take(new, envelope(1), 1)
     one.take(new, envelope(2), 2)
     one.finish()
@@ -89,7 +105,8 @@ def test_when_time_is_over_what_the_successor_holds_is_written() -> None:
 def test_a_successor_that_is_behind_is_passed_over_even_after_the_old_one_is_gone() -> None:
     one, writer = stream()
     old, new = Source("old"), Source("new")
-    one.begin(old, new)
+    one.begin(old)
+    one.join(new)
     for number in range(3):
         one.take(old, envelope(number), number)
     one.take(new, envelope(1), 4)
