@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -28,6 +29,9 @@ __all__ = ["Display", "Run"]
 _TICK_S = 0.1
 _ASK_S = 1.0
 _LEADERS_S = 30.0
+_TERMINATED = (
+    128 + signal.SIGTERM
+)  # it was asked to stop before it could do so in order: nothing was begun yet
 _MILL = ("producer", "worker", "sink")
 _GRACE_S = {"exchange": 10.0, "platform": 90.0, "producer": 30.0, "worker": 45.0, "sink": 60.0}
 _PATIENCE_S = {"producer": 5.0, "worker": 60.0, "sink": 60.0}
@@ -149,8 +153,8 @@ class Run:
     def _stop(self) -> Summary:
         if self._exchange:
             self._end("exchange")
-            self._exchange.read_last_words(self._pipeline.log_path("exchange"))
-            if self._account:
+            if self._account:  # else nothing was sent
+                self._exchange.read_last_words(self._pipeline.log_path("exchange"))
                 self._drain("producer", self._not_in_kafka)
         self._end("producer")
         if self._account:
@@ -165,6 +169,7 @@ class Run:
         self._end("platform")
         return Summary(
             title=self._title,
+            began=self._account is not None,
             figures=figures,
             sent={m: self._exchange.sent(m) for m in self._exchange.markets} if self._exchange else None,
             handed_over=self._pipeline.tally.total("handed_over"),
@@ -225,7 +230,7 @@ class Run:
         self._pipeline.ask()
         part.stop()
         self._wait_until(lambda: part.state is State.ENDED)
-        if part.ended_with:
+        if part.ended_with not in {0, _TERMINATED}:
             self._problems.append(
                 f"The {name} ended with exit status {part.ended_with}; its log is {self._pipeline.log_path(name)}."
             )

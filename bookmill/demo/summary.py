@@ -17,12 +17,13 @@ __all__ = ["Summary"]
 
 @dataclass(frozen=True)
 class Summary:
-    """A finished run. ``sent`` is what the simulated exchange sent, by market; None with real exchanges, which do not tell.
+    """A finished run; ``began`` is False when it was stopped before a frame could be collected. ``sent`` is what the simulated exchange sent, by market; None with real exchanges, which do not tell.
 
     ``handed_over`` frames came over two connections while one replaced the other, and were written once. ``lag`` is what was left undone, in records, by part; both are 0 after a run that was drained.
     """
 
     title: str
+    began: bool
     figures: Figures
     sent: dict[str, Sent] | None
     handed_over: int

@@ -48,8 +48,10 @@ def run(
             raise click.Abort from error
     if as_json:
         click.echo(summary.as_json())
-    else:
+    elif summary.began:
         summary.print(Console())
+    else:
+        click.echo("Stopped before it was up.", err=True)
 
 
 def _display(*, as_json: bool) -> Display:

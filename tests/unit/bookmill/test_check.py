@@ -1,0 +1,107 @@
+"""``bookmill check``: one line for each thing that has to be right, and what to do about what is not."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bookmill.check import check, require_configured
+from bookmill.errors import UnavailableError
+from bookmill.settings import ClickHouseSettings, Settings
+
+LISTED = {
+    "symbols": [
+        {
+            "symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT",
+            "filters": [
+                {"filterType": "PRICE_FILTER", "tickSize": "0.01"},
+                {"filterType": "LOT_SIZE", "stepSize": "0.00001", "minQty": "0.00001"},
+            ],
+        }
+    ]
+}  # fmt: skip
+
+
+class _Servers(BaseHTTPRequestHandler):
+    """A registry, a ClickHouse and an exchange, as far as they are asked."""
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        body = {"/subjects": b"[]", "/": b"26.9\n", "/api/v3/exchangeInfo": json.dumps(LISTED).encode()}.get(
+            path
+        )
+        self.send_response(200 if body else 404)
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the signature is the library's
+        pass
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Servers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bookmill.check._TIMEOUT_S", 1.0)
+    monkeypatch.setenv("BOOKMILL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("BOOKMILL_PLATFORM__MINIMUM_FREE_MIB", "1")
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, address: str, symbols: list[str]) -> None:
+    spot = {"symbols": symbols, "rest_url": address}
+    monkeypatch.setenv("BOOKMILL_EXCHANGES", json.dumps({"binance": {"spot": spot}}))
+    monkeypatch.setenv("BOOKMILL_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("BOOKMILL_REGISTRY__URL", address)
+    monkeypatch.setenv("BOOKMILL_CLICKHOUSE__URL", address)
+
+
+def test_each_thing_is_one_line_and_one_bad_one_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    configure(monkeypatch, address, ["BTC-USDT"])
+    result = CliRunner().invoke(check, ["--json"])
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert not told["good"]
+    found = {each["name"]: each for each in told["checks"]}
+    assert list(found) == ["settings", "disk", "platform", "kafka", "registry", "clickhouse", "binance.spot"]
+    assert [name for name, each in found.items() if not each["good"]] == ["kafka"]
+    assert found["platform"]["found"] == "not needed: all addresses are configured"
+    assert "BOOKMILL_KAFKA__BOOTSTRAP_SERVERS" in found["kafka"]["hint"]
+    assert found["clickhouse"]["found"].endswith("(version 26.9), database market")
+
+
+def test_a_symbol_the_exchange_does_not_list_is_named(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    configure(monkeypatch, address, ["BTC-USDT", "BTC-USDX"])
+    result = CliRunner().invoke(check)
+    assert result.exit_code == 1
+    assert "does not list BTC-USDX. Correct exchanges.binance.spot.symbols." in result.stdout
+
+
+def test_settings_that_cannot_be_read_are_the_only_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOKMILL_KAFKA__TOPIC_PREFX", "x")
+    result = CliRunner().invoke(check)
+    assert result.exit_code == 1
+    assert result.stdout.count("\n") == 1
+    assert "kafka.topic_prefix" in result.stdout
+
+
+def test_only_what_is_configured_is_required(address: str) -> None:
+    require_configured(Settings())
+    require_configured(Settings(clickhouse=ClickHouseSettings(url=address)))
+    with pytest.raises(UnavailableError, match=r"ClickHouse does not answer at http://127\.0\.0\.1:1"):
+        require_configured(Settings(clickhouse=ClickHouseSettings(url="http://127.0.0.1:1")))
