@@ -22,7 +22,18 @@ from venues.interface import Venue
 __all__ = ["DeadLetter", "RawPartition", "RawRecord", "Work"]
 
 _SOURCES: Mapping[bytes, Source] = {b"ws": "ws", b"poll": "poll", b"backfill": "backfill", b"snapshot": "ws"}
+_MOST_CHANNELS = 1000
 _BOOK_CHANNELS = frozenset({"depth", "snapshot"})
+
+
+class _Channels(dict[bytes, str]):
+    """Channel names as text, by their bytes. Bounded: they come from a header, which anybody may write."""
+
+    def __missing__(self, named: bytes) -> str:
+        if len(self) >= _MOST_CHANNELS:
+            self.clear()
+        name = self[named] = named.decode("ascii")
+        return name
 
 
 class RawRecord(Protocol):
@@ -87,6 +98,7 @@ class RawPartition:
         self._schema_ids = schema_ids
         self._settings = settings
         self._decimals = DecimalBytes()
+        self._channels = _Channels()
         self._id_prefix = f"{topic}/{partition}/"
 
     @property
@@ -97,7 +109,7 @@ class RawPartition:
     def process(self, records: Iterable[RawRecord]) -> Work:
         """Process records in order; what cannot be read becomes a dead letter, the next record is processed."""
         work = Work()
-        out, instruments = work.events, self.instruments
+        out, instruments, channels = work.events, self.instruments, self._channels
         decode, decode_snapshot = self.venue.decode, self.venue.decode_snapshot
         position = self.position
         for record in records:
@@ -108,10 +120,9 @@ class RawPartition:
             position = offset + 1
             work.records += 1
             try:
-                headers = dict(record.headers)
-                receive_micros = int(headers["receive_time_ns"]) // 1000
-                kind, channel = headers["kind"], headers["channel"].decode()
-                source, symbol = _SOURCES[kind], headers["symbol"]
+                # By position, as producers write them: a dict of them would cost as much as decoding the frame.
+                (_, received), (_, kind), (_, named), _, _, (_, symbol) = record.headers
+                receive_micros, channel, source = int(received) // 1000, channels[named], _SOURCES[kind]
             except (KeyError, ValueError) as error:
                 reason = FrameError(f"The record's headers cannot be read: {error!r}.")
                 work.dead_letters.append(DeadLetter(record, reason))

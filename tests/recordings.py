@@ -22,7 +22,7 @@ NAMES = ("spot-btcusdt-2024", "spot-ethusdt-2024", "usdm-btcusdt-2024", "usdm-bt
 
 @dataclass(frozen=True)
 class Recording:
-    """One Binance recording. ``expected`` as in ``expected.json``; ``paths`` in order."""
+    """One Binance recording of a market (spot, usdm). ``expected`` as in ``expected.json``; ``paths`` in order."""
 
     name: str
     market: str
@@ -49,11 +49,6 @@ def recording(name: str) -> Recording:
     if not (FOLDER / "expected.json").is_file():
         pytest.skip(f"no recordings at {FOLDER}: set BOOKMILL_RECORDINGS to where they are")
     expected = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))[name]
-    folder = FOLDER / f"binance-{expected['market']}"
-    return Recording(
-        name,
-        expected["market"],
-        expected["symbol"],
-        tuple(folder / file for file in expected["files"]),
-        expected,
-    )
+    market = name.partition("-")[0]
+    paths = tuple(FOLDER / f"binance-{market}" / file for file in expected["files"])
+    return Recording(name, market, expected["symbol"], paths, expected)

@@ -41,9 +41,11 @@ class Outcome:
     dead_letters: int
 
 
-def market_of(one: Recording) -> str:
-    """Our name of the recording's market."""
-    return "spot" if one.market == "spot" else "usdm"
+def subscribed(one: Recording) -> int:
+    """Records the socket way gives: frames of the streams that are subscribed (some recordings hold others) and one snapshot."""
+    expected = one.expected
+    others = sum(expected["other_trade_types"].values())
+    return int(expected["depth_frames"] + expected["trades"] + others + expected["book_tickers"] + 1)
 
 
 @pytest.fixture(scope="module")
@@ -80,26 +82,33 @@ class Pipeline(ExitStack):
 
     def __enter__(self) -> Pipeline:
         super().__enter__()
-        exchanges: dict[str, Any] = {market_of(one): {"symbols": []} for one in self._group}
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _start(self) -> None:
+        exchanges: dict[str, Any] = {one.market: {"symbols": []} for one in self._group}
         for one in self._group:
-            exchanges[market_of(one)]["symbols"].append(one.symbol)
+            exchanges[one.market]["symbols"].append(one.symbol)
         if self._way == "socket":
-            self._simulator = self._part(
-                "simulate", *self._recordings(), "--speed", "10", "--port", "0", "--json"
-            )
+            self._simulator = self._part("simulate", *self._recordings(), "--speed", "10", "--json")
             assert self._simulator.process.stdout
-            for market, addresses in json.loads(self._simulator.process.stdout.readline()).items():
+            announced = self._simulator.process.stdout.readline()
+            assert announced, self._simulator.log
+            for market, addresses in json.loads(announced).items():
                 exchanges[market] |= {"websocket_url": addresses["websocket"], "rest_url": addresses["rest"]}
         self._chosen = {"exchanges": json.dumps({"binance": exchanges}), **FINAL}
         self._worker, self._sink = self._part("worker"), self._part("sink")
         if self._way == "socket":
             self._producer = self._part("produce")
-        return self
 
     def _recordings(self) -> Iterator[str]:
         for one in self._group:
             yield "--recording"
-            yield f"{market_of(one)}:{one.symbol}={','.join(map(str, one.paths))}"
+            yield f"{one.market}:{one.symbol}={','.join(map(str, one.paths))}"
 
     def _part(self, *arguments: str) -> RunningPart:
         chosen = environment(self._settings, **getattr(self, "_chosen", {}))
@@ -111,7 +120,7 @@ class Pipeline(ExitStack):
             for one in self._group:
                 self._replay(one)
         else:
-            frames = sum(one.expected["frames"] for one in self._group)
+            frames = sum(subscribed(one) for one in self._group)
             wait_until(
                 lambda: self._worker.status().get("frames", 0) >= frames, f"{frames} frames", timeout_s=200
             )
@@ -130,7 +139,7 @@ class Pipeline(ExitStack):
             "--exchange",
             "binance",
             "--market",
-            market_of(one),
+            one.market,
             "--symbol",
             one.symbol,
         ]
@@ -151,7 +160,7 @@ class Market:
     def __init__(self, outcome: Outcome, one: Recording) -> None:
         settings = outcome.settings.clickhouse
         self._client = clickhouse_connect.get_client(dsn=f"{settings.url}/{settings.database}")
-        self._where = f"market = '{market_of(one)}' AND symbol = '{one.symbol}'"
+        self._where = f"market = '{one.market}' AND symbol = '{one.symbol}'"
 
     def rows(self, select: str, table: str, rest: str = "") -> list[tuple[Any, ...]]:
         """Rows of a query over this instrument."""
