@@ -54,7 +54,7 @@ class EventWriter:
         )
         self._origin = text_bytes(raw_topic) + long_bytes(partition)
         self._decimals = decimals
-        self._optional = OptionalDecimalBytes(decimals).__getitem__
+        self._optional = OptionalDecimalBytes(decimals)
 
     def trade(
         self,
@@ -79,7 +79,7 @@ class EventWriter:
                 self._decimals[quantity],
                 _SIDES[side],
                 _BOOLEANS[aggregated],
-                self._tail(exchange_time_micros, receive_time_micros, offset, index),
+                *self._tail(exchange_time_micros, receive_time_micros, offset, index),
             )
         )
 
@@ -97,16 +97,26 @@ class EventWriter:
         index: int,
     ) -> bytes:
         """One ``spreads`` value. ``top``: bid price and quantity, ask price and quantity; ``measures``: mid, spread, bps."""
-        return b"".join(
+        optional = self._optional
+        return b"".join(  # spelled out: most events are these
             (
                 self._spread,
                 _ORIGINS[origin],
                 _SOURCES[source],
                 _STATES[state],
                 long_bytes(update_id),
-                *map(self._optional, top),
-                *map(self._optional, measures),
-                self._tail(exchange_time_micros, receive_time_micros, offset, index),
+                optional[top[0]],
+                optional[top[1]],
+                optional[top[2]],
+                optional[top[3]],
+                optional[measures[0]],
+                optional[measures[1]],
+                optional[measures[2]],
+                _NULL if exchange_time_micros is None else _PRESENT + long_bytes(exchange_time_micros),
+                long_bytes(receive_time_micros),
+                self._origin,
+                long_bytes(offset),
+                long_bytes(index),
             )
         )
 
@@ -134,22 +144,19 @@ class EventWriter:
                 _REASONS[reason],
                 long_bytes(update_id),
                 *(decimals_array(self._decimals, values) for values in (*bids, *asks)),
-                self._optional(spread),
-                self._optional(spread_bps),
-                self._tail(exchange_time_micros, receive_time_micros, offset, index),
+                self._optional[spread],
+                self._optional[spread_bps],
+                *self._tail(exchange_time_micros, receive_time_micros, offset, index),
             )
         )
 
     def _tail(
         self, exchange_time_micros: int | None, receive_time_micros: int, offset: int, index: int
-    ) -> bytes:
-        exchange_time = _NULL if exchange_time_micros is None else _PRESENT + long_bytes(exchange_time_micros)
-        return b"".join(
-            (
-                exchange_time,
-                long_bytes(receive_time_micros),
-                self._origin,
-                long_bytes(offset),
-                long_bytes(index),
-            )
+    ) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+        return (
+            _NULL if exchange_time_micros is None else _PRESENT + long_bytes(exchange_time_micros),
+            long_bytes(receive_time_micros),
+            self._origin,
+            long_bytes(offset),
+            long_bytes(index),
         )

@@ -42,7 +42,7 @@ class Instrument:
         wire_symbol: str,
         symbol: str,
         key: bytes,
-        id_prefix: str,
+        id_prefix: bytes,
         writer: EventWriter,
         synchronizer: Synchronizer,
         levels: int,
@@ -94,9 +94,9 @@ class Instrument:
                 self._image(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
 
     def _next_id(self, offset: int) -> list[tuple[str, bytes]]:
-        identity = f"{self._id_prefix}{offset:020d}/{self._index:06d}"
+        identity = b"%b%020d/%06d" % (self._id_prefix, offset, self._index)  # as schemas.event_id.event_id
         self._index += 1
-        return [(HEADER, identity.encode())]
+        return [(HEADER, identity)]
 
     def _best_bid_ask(
         self, ticker: BestBidAsk, source: Source, receive_micros: int, offset: int, out: Events

@@ -99,7 +99,7 @@ class RawPartition:
         self._settings = settings
         self._decimals = DecimalBytes()
         self._channels = _Channels()
-        self._id_prefix = f"{topic}/{partition}/"
+        self._id_prefix = f"{topic}/{partition}/".encode()
 
     @property
     def safe_position(self) -> int:
