@@ -239,16 +239,16 @@ def _venue(exchange: str, market: str) -> Any:
 
 
 def _get(url: str, what: str, variable: str, **arguments: Any) -> bytes:
-    import httpx
+    import httpx2
 
     try:
-        answer = httpx.get(url, timeout=_TIMEOUT_S, follow_redirects=True, **arguments)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        answer = httpx2.get(url, timeout=_TIMEOUT_S, follow_redirects=True, **arguments)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise UnavailableError(
             f"{what} does not answer at {url}: {_reason(error)}.",
             hint=f"Check the network and its proxy, or {variable}.",
         ) from error
-    if answer.status_code != httpx.codes.OK:
+    if answer.status_code != httpx2.codes.OK:
         raise UnavailableError(f"{url} answers HTTP {answer.status_code}.", hint=f"Check {variable}.")
     return answer.content
 

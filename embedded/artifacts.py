@@ -21,7 +21,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
 
-import httpx
+import httpx2
 
 from bookmill.errors import ChecksumError, NoSpaceError, PlatformError
 from embedded.progress import Advance, Progress
@@ -34,7 +34,7 @@ _PARALLEL = 8
 _CHUNK = 1 << 20
 _ATTEMPTS = 4
 _WAIT_S = 0.5  # after the first failure; twice as long after each further one
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,12 @@ class ArtifactCache:
             require_space(self._root, self._minimum_free_mib, total)
             with (
                 progress.download(f"fetching {len(missing)} files", total) as advance,
-                httpx.Client(
+                httpx2.Client(
                     base_url=self._base_url(),
                     verify=ssl.create_default_context(),
                     timeout=_TIMEOUT,
                     follow_redirects=True,
-                    limits=httpx.Limits(max_connections=_PARALLEL),
+                    limits=httpx2.Limits(max_connections=_PARALLEL),
                 ) as client,
                 ThreadPoolExecutor(_PARALLEL, "fetch") as pool,
             ):
@@ -150,7 +150,7 @@ class ArtifactCache:
 
 
 class _Download:
-    def __init__(self, client: httpx.Client, root: Path, advance: Advance) -> None:
+    def __init__(self, client: httpx2.Client, root: Path, advance: Advance) -> None:
         self.cancelled = threading.Event()
         self._client = client
         self._root = root
@@ -210,10 +210,10 @@ class _Download:
                 resumed = response.status_code == HTTPStatus.PARTIAL_CONTENT
                 with part.open("r+b" if resumed else "wb") as stream:
                     return self._write(response, stream, artifact)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise _BrokenOffError(str(error) or type(error).__name__) from error
 
-    def _write(self, response: httpx.Response, stream: IO[bytes], artifact: Artifact) -> str:
+    def _write(self, response: httpx2.Response, stream: IO[bytes], artifact: Artifact) -> str:
         digest = hashlib.sha256()
         while chunk := stream.read(_CHUNK) if stream.readable() else b"":
             digest.update(chunk)
@@ -234,7 +234,7 @@ class _Download:
         self._told[artifact.path] = position
 
 
-def _check_status(response: httpx.Response, artifact: Artifact) -> None:
+def _check_status(response: httpx2.Response, artifact: Artifact) -> None:
     status = response.status_code
     if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
         return

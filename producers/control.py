@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -113,7 +113,7 @@ class ControlReader:
         context = SerializationContext(self._topic, MessageField.VALUE)
         try:
             value = self._deserialize(message.value(), context)
-        except (SerializationError, SchemaRegistryError, httpx.HTTPError, ValueError, EOFError) as error:
+        except (SerializationError, SchemaRegistryError, httpx2.HTTPError, ValueError, EOFError) as error:
             value, reason = None, str(error)
         else:
             reason = "no value"

@@ -17,8 +17,8 @@ from enum import Enum
 
 import structlog
 
+from bookmill.backoff import Backoff
 from bookmill.settings import ProducerSettings
-from producers.backoff import Backoff
 from producers.connection import FAILURES, Aside, Connection
 from producers.kafka_writer import KafkaWriter
 from producers.stream import Stream

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import structlog
 
+from bookmill.backoff import Backoff
 from bookmill.errors import ConfigurationError, FrameError, RefusedError
 from bookmill.settings import MarketSettings, ProducerSettings
-from producers.backoff import Backoff
 from producers.budget import WeightBudget
 from producers.dead_letters import write_dead_letter
 from producers.instruments import Choice, choose

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 import structlog
 
+from bookmill.backoff import Backoff
 from bookmill.errors import RefusedError
 from bookmill.settings import ProducerSettings
-from producers.backoff import Backoff
 from producers.budget import WeightBudget
 from producers.connection import is_local
 from venues.interface import RestRequest, Venue
@@ -51,7 +51,7 @@ class Rest:
         settings: ProducerSettings,
         *,
         clock: Callable[[], float] = time.monotonic,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.budget = budget
         self.counts = RestCounts()
@@ -61,7 +61,7 @@ class Rest:
         self._settings = settings
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._client = httpx.AsyncClient(
+        self._client = httpx2.AsyncClient(
             timeout=_TIMEOUT_S, trust_env=not is_local(address), transport=transport
         )
 
@@ -100,12 +100,12 @@ class Rest:
             await asyncio.sleep(min(wait_s, 0.5))
         return False
 
-    async def _ask(self, request: RestRequest) -> httpx.Response | None:
+    async def _ask(self, request: RestRequest) -> httpx2.Response | None:
         """One call; None where there is no answer. ``problem`` tells what is wrong with it."""
         self.counts.calls += 1
         try:
             answer = await self._client.get(self._address + request.path, params=dict(request.params))
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             self.counts.failed += 1
             self._say(f"{self._address} does not answer: {str(error) or type(error).__name__}.")
             return None

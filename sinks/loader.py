@@ -23,9 +23,9 @@ from threading import Event
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from bookmill.backoff import delay_s
 from bookmill.errors import RefusedError, UnavailableError
 from bookmill.settings import SinkSettings
-from sinks.backoff import delay_s
 from sinks.batch import Batch
 from sinks.counters import Counters
 from sinks.kafka_watch import KafkaWatch
@@ -222,7 +222,7 @@ class Loader:
             attempt,
             initial_s=self._settings.backoff_initial_s,
             max_s=self._settings.backoff_max_s,
-            random=random.random(),  # noqa: S311  spreads retries, guards nothing
+            jitter=random.random(),  # noqa: S311  spreads retries, guards nothing
         )
 
     def _commit(self, partitions: list[Partition]) -> None:

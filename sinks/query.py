@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 
 from bookmill.errors import RefusedError, UnavailableError
 from bookmill.settings import ClickHouseSettings
@@ -30,16 +30,16 @@ def run_query(settings: ClickHouseSettings, url: str, query: str, output_format:
     if settings.password:
         headers["X-ClickHouse-Key"] = settings.password.get_secret_value()
     parameters = {"database": settings.database, "default_format": output_format}
-    timeout = httpx.Timeout(None, connect=_CONNECT_TIMEOUT_S)
+    timeout = httpx2.Timeout(None, connect=_CONNECT_TIMEOUT_S)
     try:
-        with httpx.stream(
+        with httpx2.stream(
             "POST", url, params=parameters, headers=headers, content=query.encode(), timeout=timeout
         ) as answer:
             if answer.is_error:
                 raise _refused(answer.read(), answer.status_code)
             tag = answer.headers.get("X-ClickHouse-Exception-Tag", "none")
             yield from _without_error(answer.iter_bytes(), _MARK + tag.encode())
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise UnavailableError(
             f"ClickHouse does not answer at {url}: {error}.",
             hint="Start it, or set BOOKMILL_CLICKHOUSE__URL to where it is.",
@@ -49,14 +49,14 @@ def run_query(settings: ClickHouseSettings, url: str, query: str, output_format:
 def _without_error(pieces: Iterator[bytes], mark: bytes) -> Iterator[bytes]:
     """All of ``pieces`` but the error that may stand at their end, which is raised. They may break off after it."""
     held = b""
-    broken: httpx.HTTPError | None = None
+    broken: httpx2.HTTPError | None = None
     try:
         for piece in pieces:
             held += piece
             if len(held) > 2 * _HELD_BACK:
                 yield held[:-_HELD_BACK]
                 held = held[-_HELD_BACK:]
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         broken = error
     rows, found, text = held.partition(mark)
     yield rows.removesuffix(b"\r\n") if found else held

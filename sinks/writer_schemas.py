@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 
-import httpx
+import httpx2
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
@@ -65,7 +65,7 @@ class WriterSchemas:
             if error.http_status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
                 raise RefusedError(f"The schema registry at {self._url} refuses: {error}.") from error
             raise UnavailableError(f"The schema registry at {self._url} fails: {error}.") from error
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx2.HTTPError, OSError) as error:
             raise UnavailableError(f"The schema registry does not answer at {self._url}: {error}.") from error
 
 

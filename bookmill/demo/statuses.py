@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 __all__ = ["Status", "Statuses", "memory_mib"]
 
@@ -27,7 +27,7 @@ class Statuses:
     """Asks parts at their status ports; a context manager."""
 
     def __init__(self) -> None:
-        self._client = httpx.Client(timeout=_TIMEOUT_S, trust_env=False)
+        self._client = httpx2.Client(timeout=_TIMEOUT_S, trust_env=False)
         self._pool = ThreadPoolExecutor(8, "statuses")
 
     def __enter__(self) -> Self:
@@ -49,8 +49,8 @@ class Statuses:
         """The JSON at a local URL; None when nobody answers there."""
         try:
             response = self._client.get(url)
-            return response.json() if response.status_code == httpx.codes.OK else None
-        except (httpx.HTTPError, ValueError):
+            return response.json() if response.status_code == httpx2.codes.OK else None
+        except (httpx2.HTTPError, ValueError):
             return None
 
     def _ask(self, address: str) -> Status | None:
@@ -58,7 +58,7 @@ class Statuses:
             statistics = self._client.get(f"{address}/status").json()
             health = self._client.get(f"{address}/health").json()
             return Status(statistics, health["problems"])
-        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError):
             return None
 
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from bookmill.backoff import delay_s
 from bookmill.errors import BookmillError
 
 __all__ = ["Process", "State", "Supervised", "backoff_s"]
@@ -59,8 +60,8 @@ class Process(Protocol):
 
 
 def backoff_s(failures: int) -> float:
-    """How long to wait before starting again after so many failures in a row: doubling, capped."""
-    return float(min(_BACKOFF_MOST_S, _BACKOFF_FIRST_S * 2 ** min(failures - 1, 10)))
+    """How long to wait before starting again after so many failures in a row; parts of one machine need no jitter."""
+    return delay_s(failures, initial_s=_BACKOFF_FIRST_S, max_s=_BACKOFF_MOST_S, jitter=1.0)
 
 
 class Supervised:

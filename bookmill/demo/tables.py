@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 
 from bookmill.demo.offsets import Offsets
 from bookmill.errors import UnavailableError
@@ -42,12 +42,12 @@ class TableCounts:
         """Rows of a table for which ``where`` holds; 0 when there is no such table yet."""
         statement = f"SELECT count() FROM {self._database}.{table} WHERE {where} FORMAT TSV"  # noqa: S608  our own names
         try:
-            answer = httpx.post(
+            answer = httpx2.post(
                 self._url, content=statement, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False
             )
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise UnavailableError(f"ClickHouse does not answer at {self._url}: {error}.") from error
-        if answer.status_code == httpx.codes.OK:
+        if answer.status_code == httpx2.codes.OK:
             return int(answer.text)
         if answer.headers.get("X-ClickHouse-Exception-Code") in _UNKNOWN:
             return 0

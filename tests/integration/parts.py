@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 from bookmill.settings import Settings
 
@@ -104,8 +104,8 @@ class RunningPart:
         """What it says at ``/status``; empty until it answers."""
         if address := self.address:
             try:
-                found: dict[str, Any] = json.loads(httpx.get(f"{address}/status", timeout=5).text)
-            except httpx.TransportError:
+                found: dict[str, Any] = json.loads(httpx2.get(f"{address}/status", timeout=5).text)
+            except httpx2.TransportError:
                 return {}
             return found
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log[-2000:]}"

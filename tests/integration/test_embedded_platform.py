@@ -160,9 +160,9 @@ def test_a_long_query_holds_up_nobody(platform: Platform, settings: Settings, cl
 
 
 def test_curl_like_requests_get_rows_headers_and_statuses(platform: Platform) -> None:
-    import httpx
+    import httpx2
 
-    with httpx.Client(base_url=platform.addresses.clickhouse) as http:
+    with httpx2.Client(base_url=platform.addresses.clickhouse) as http:
         assert http.get("/ping").text == "Ok.\n"
         answer = http.get("/", params={"query": "SELECT 1 AS x FORMAT JSONEachRow", "query_id": "q1"})
         assert (answer.json(), answer.headers["X-ClickHouse-Query-Id"]) == ({"x": 1}, "q1")
@@ -183,10 +183,10 @@ def test_curl_like_requests_get_rows_headers_and_statuses(platform: Platform) ->
 
 
 def test_settings_of_a_request_end_with_it(platform: Platform) -> None:
-    import httpx
+    import httpx2
 
     ask = "SELECT getSetting('max_threads')"
-    with httpx.Client(base_url=platform.addresses.clickhouse, params={"session_id": "s1"}) as http:
+    with httpx2.Client(base_url=platform.addresses.clickhouse, params={"session_id": "s1"}) as http:
         usual = http.post("/", content=ask).text
         assert http.post("/", params={"max_threads": 7}, content=ask).text == "7\n"
         assert http.post("/", content=ask).text == usual

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -99,14 +99,14 @@ class Stage(ExitStack):
 
     def fault(self, name: str, **arguments: Any) -> None:
         """Make the spot market misbehave."""
-        answer = httpx.post(
+        answer = httpx2.post(
             self._addresses["spot"]["rest"] + "/simulator/faults", json={"fault": name, **arguments}
         )
         assert answer.status_code == 200, answer.text
 
     def sent(self) -> dict[str, Any]:
         """The spot market's counts."""
-        counts: dict[str, Any] = httpx.get(self._addresses["spot"]["rest"] + "/simulator/counts").json()
+        counts: dict[str, Any] = httpx2.get(self._addresses["spot"]["rest"] + "/simulator/counts").json()
         return counts
 
     def records(self, topic: str = RAW) -> list[Message]:

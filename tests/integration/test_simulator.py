@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
@@ -171,7 +171,7 @@ def test_paths_that_do_not_exist_and_plain_http_are_refused() -> None:
             with pytest.raises(InvalidStatus) as raised:
                 await join(simulator, "spot", target)
             assert raised.value.response.status_code == status
-        async with httpx.AsyncClient() as http:
+        async with httpx2.AsyncClient() as http:
             address = simulator.addresses["spot"]["websocket"].replace("ws://", "http://")
             assert (await http.get(address + "/ws")).status_code == 426
 
@@ -192,7 +192,7 @@ def test_a_client_that_does_not_read_is_dropped_without_a_close_frame() -> None:
 
 def test_rest_answers_weights_and_documented_errors() -> None:
     async def test(simulator: Simulator) -> None:
-        async with httpx.AsyncClient(base_url=simulator.addresses["spot"]["rest"]) as http:
+        async with httpx2.AsyncClient(base_url=simulator.addresses["spot"]["rest"]) as http:
             assert (await http.get("/api/v3/ping")).json() == {}
             assert "serverTime" in (await http.get("/api/v3/time")).json()
             used = 2
@@ -212,7 +212,7 @@ def test_rest_answers_weights_and_documented_errors() -> None:
             filters = {each["filterType"]: each for each in symbol["filters"]}
             assert filters["PRICE_FILTER"]["tickSize"] == "0.01000000"
             assert (await http.get("/fapi/v1/ping")).status_code == 404
-        async with httpx.AsyncClient(base_url=simulator.addresses["usdm"]["rest"]) as http:
+        async with httpx2.AsyncClient(base_url=simulator.addresses["usdm"]["rest"]) as http:
             answer = await http.get("/fapi/v1/depth", params={"symbol": "BTCUSDT", "limit": 1000})
             assert answer.headers["X-MBX-USED-WEIGHT-1M"] == "20"
             assert {"lastUpdateId", "E", "T", "bids", "asks"} == answer.json().keys()
@@ -224,7 +224,7 @@ def test_rest_answers_weights_and_documented_errors() -> None:
 
 def test_too_much_weight_is_429_then_418_with_retry_after() -> None:
     async def test(simulator: Simulator) -> None:
-        async with httpx.AsyncClient(base_url=simulator.addresses["usdm"]["rest"]) as http:
+        async with httpx2.AsyncClient(base_url=simulator.addresses["usdm"]["rest"]) as http:
             answers = [
                 await http.get("/fapi/v1/depth", params={"symbol": "BTCUSDT", "limit": 1000})
                 for _ in range(127)
@@ -245,7 +245,7 @@ def test_faults_come_by_http_and_pass() -> None:
         address = simulator.addresses["spot"]["rest"]
         depth = {"symbol": "BTCUSDT", "limit": 1000}
         async with (
-            httpx.AsyncClient(base_url=address) as http,
+            httpx2.AsyncClient(base_url=address) as http,
             join(simulator, "spot", "/stream?streams=btcusdt@depth@100ms") as socket,
         ):
 
@@ -318,7 +318,7 @@ def test_a_recording_arrives_complete_and_byte_for_byte(market: str, *, combined
     route, rest = ("/public", "/fapi/v1/depth") if market == "usdm" else ("", "/api/v3/depth")
 
     async def test(simulator: Simulator) -> None:
-        async with httpx.AsyncClient(base_url=simulator.addresses[market]["rest"]) as http:
+        async with httpx2.AsyncClient(base_url=simulator.addresses[market]["rest"]) as http:
             body = (await http.get(rest, params={"symbol": "BTCUSDT", "limit": 1000})).content
         assert body == snapshot
         async with join(simulator, market, f"{route}/{'stream' if combined else 'ws'}") as socket:

@@ -1,11 +1,11 @@
-"""Producers' backoff: bounded, jittered, growing until the bound."""
+"""Backoff: bounded, jittered, growing until the bound."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.backoff import Backoff, delay_s
+from bookmill.backoff import Backoff, delay_s
 
 INITIAL = st.floats(0.001, 10)
 LONGEST = st.floats(10, 1000)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
@@ -34,21 +34,21 @@ class Mill:
 def test_a_part_tells_how_it_is() -> None:
     part = Mill()
     with StatusServer(part, StatusSettings()) as server:
-        assert httpx.get(f"{server.address}/health").json() == {
+        assert httpx2.get(f"{server.address}/health").json() == {
             "part": "mill",
             "healthy": True,
             "problems": {},
         }
         part.problems["books"] = "waiting"
-        sick = httpx.get(f"{server.address}/health")
+        sick = httpx2.get(f"{server.address}/health")
         assert (sick.status_code, sick.json()["problems"]) == (503, {"books": "waiting"})
-        status = httpx.get(f"{server.address}/status").json()
+        status = httpx2.get(f"{server.address}/status").json()
         assert (status["part"], status["frames"]) == ("mill", 3)
         assert status["uptime_s"] >= 0
-        metrics = httpx.get(f"{server.address}/metrics").text
+        metrics = httpx2.get(f"{server.address}/metrics").text
         assert "bookmill_mill_frames_total 3.0" in metrics
         assert "process_resident_memory_bytes" in metrics
-        assert httpx.get(f"{server.address}/nonsense").status_code == 404
+        assert httpx2.get(f"{server.address}/nonsense").status_code == 404
 
 
 def test_two_parts_can_be_served_in_one_process() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from bookmill.errors import RefusedError
@@ -19,8 +19,8 @@ REQUEST = RestRequest("/api/v3/depth", {"symbol": "BTCUSDT", "limit": "5000"}, 2
 SETTINGS = ProducerSettings(backoff_initial_s=0.01, backoff_max_s=0.02)
 
 
-def rest(answers: Iterator[httpx.Response | Exception], clock: Callable[[], float] = lambda: 0.0) -> Rest:
-    def answer(_: httpx.Request) -> httpx.Response:
+def rest(answers: Iterator[httpx2.Response | Exception], clock: Callable[[], float] = lambda: 0.0) -> Rest:
+    def answer(_: httpx2.Request) -> httpx2.Response:
         result = next(answers)
         if isinstance(result, Exception):
             raise result
@@ -32,7 +32,7 @@ def rest(answers: Iterator[httpx.Response | Exception], clock: Callable[[], floa
         WeightBudget(6000, 0.5),
         SETTINGS,
         clock=clock,
-        transport=httpx.MockTransport(answer),
+        transport=httpx2.MockTransport(answer),
     )
 
 
@@ -45,14 +45,16 @@ async def got(one: Rest) -> bytes | None:
 
 def test_the_body_is_untouched_and_the_exchanges_count_is_taken_over() -> None:
     body = b'{"lastUpdateId": 1,  "bids":[]}'
-    one = rest(iter([httpx.Response(200, content=body, headers={"X-MBX-USED-WEIGHT-1M": "5900"})]))
+    one = rest(iter([httpx2.Response(200, content=body, headers={"X-MBX-USED-WEIGHT-1M": "5900"})]))
     assert asyncio.run(got(one)) == body
     assert one.budget.used(0.0) == 250
     assert one.budget.wait_s(250, 1.0) > 0  # others have spent 5,650
 
 
 def test_failures_are_repeated_and_shown_until_they_are_over() -> None:
-    one = rest(iter([httpx.ConnectError("refused"), httpx.Response(503), httpx.Response(200, content=b"{}")]))
+    one = rest(
+        iter([httpx2.ConnectError("refused"), httpx2.Response(503), httpx2.Response(200, content=b"{}")])
+    )
     assert asyncio.run(got(one)) == b"{}"
     assert (one.counts.calls, one.counts.failed, one.problem) == (3, 2, "")
 
@@ -67,11 +69,11 @@ def test_after_429_nothing_is_asked_before_the_time_it_names() -> None:
 
     asked: list[float] = []
 
-    def answers() -> Iterator[httpx.Response]:
+    def answers() -> Iterator[httpx2.Response]:
         asked.append(now_s)
-        yield httpx.Response(429, headers={"Retry-After": "7"})
+        yield httpx2.Response(429, headers={"Retry-After": "7"})
         asked.append(now_s)
-        yield httpx.Response(200, content=b"{}")
+        yield httpx2.Response(200, content=b"{}")
 
     one = rest(answers(), clock)
     with pytest.MonkeyPatch.context() as patch:
@@ -83,7 +85,7 @@ def test_after_429_nothing_is_asked_before_the_time_it_names() -> None:
 
 
 def test_an_error_of_ours_is_not_repeated() -> None:
-    one = rest(iter([httpx.Response(400, content=b'{"code":-1121,"msg":"Invalid symbol."}')]))
+    one = rest(iter([httpx2.Response(400, content=b'{"code":-1121,"msg":"Invalid symbol."}')]))
     with pytest.raises(RefusedError, match=r"says 400: .*Invalid symbol"):
         asyncio.run(got(one))
 

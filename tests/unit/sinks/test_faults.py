@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bookmill.errors import RefusedError, UnavailableError
-from sinks.backoff import delay_s
 from sinks.client import DataRefusedError, _translated
 from sinks.faults import Verdict, first_sentence, verdict
 
@@ -78,18 +75,3 @@ def test_a_network_error_is_worth_another_try() -> None:
 )
 def test_clickhouse_is_quoted_with_one_sentence(text: str, expected: str) -> None:
     assert first_sentence(text) == expected
-
-
-@given(
-    st.integers(1, 10_000),
-    st.floats(0.001, 10),
-    st.floats(10, 1000),
-    st.floats(0, 1, exclude_max=True),
-)
-def test_waiting_stays_between_half_its_bound_and_its_bound(
-    attempt: int, initial_s: float, max_s: float, random: float
-) -> None:
-    waited = delay_s(attempt, initial_s=initial_s, max_s=max_s, random=random)
-    longest = delay_s(attempt, initial_s=initial_s, max_s=max_s, random=1.0)
-    assert longest / 2 <= waited <= longest <= max_s
-    assert longest <= delay_s(attempt + 1, initial_s=initial_s, max_s=max_s, random=1.0)

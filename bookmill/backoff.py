@@ -11,7 +11,7 @@ _MOST_DOUBLINGS = 32
 
 
 def delay_s(attempt: int, *, initial_s: float, max_s: float, jitter: float) -> float:
-    """Seconds to wait after failure number ``attempt`` (from 1); ``jitter`` is uniform in [0, 1).
+    """Seconds to wait after failure number ``attempt`` (from 1); ``jitter`` is uniform in [0, 1), or 1 for none.
 
     The bound doubles from ``initial_s`` to ``max_s``. The upper half of it is drawn at random: those that failed together do
     not come back together, and none comes back at once.
