@@ -24,7 +24,7 @@ from bookmill.settings import Settings
 from embedded.platform import Platform
 from embedded.progress import Progress, QuietProgress
 
-__all__ = ["supervise"]
+__all__ = ["main", "supervise"]
 
 _CHECK_S = 0.5
 _RESTARTS = 5

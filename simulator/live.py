@@ -12,7 +12,7 @@ from simulator.hub import Hub
 from simulator.instruments import Instrument
 from simulator.market import OrderFlow
 
-__all__ = ["LiveMarket"]
+__all__ = ["LiveBook", "LiveMarket"]
 
 _TICK_S = 0.01
 _TICKS_A_BATCH = 10  # depth is published every 100 ms
