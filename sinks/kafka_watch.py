@@ -1,4 +1,4 @@
-"""Whether Kafka is within reach, for health: librdkafka says when it is lost, not when it is back."""
+"""Whether Kafka is within reach, for health. librdkafka tells of broken connections, not whether that matters, or is over."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ __all__ = ["KafkaWatch"]
 
 _AGAIN_S = 2.0
 _TIMEOUT_S = 0.5
+_SUSPICIOUS = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT}
 
 
 class KafkaWatch:
@@ -19,20 +20,22 @@ class KafkaWatch:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.problem = ""
         self._clock = clock
+        self._suspicion = ""
         self._look_at_s = 0.0
 
     def on_error(self, error: KafkaError) -> None:
         """Called by librdkafka, inside a poll."""
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self.problem = f"Kafka does not answer: {error.str()}."
+        if error.code() in _SUSPICIOUS:
+            self._suspicion = error.str()
 
     def look(self, consumer: Consumer) -> None:
-        """While there is a problem, see now and then whether it is over."""
-        if not self.problem or self._clock() < self._look_at_s:
+        """After an error, see now and then whether a broker answers, until one does."""
+        if not self._suspicion or self._clock() < self._look_at_s:
             return
         self._look_at_s = self._clock() + _AGAIN_S
         try:
             consumer.list_topics(timeout=_TIMEOUT_S)
         except KafkaException:
-            return
-        self.problem = ""
+            self.problem = f"Kafka does not answer: {self._suspicion}."
+        else:
+            self.problem = self._suspicion = ""
