@@ -29,11 +29,11 @@ from bookmill.settings import SinkSettings
 from sinks.batch import Batch
 from sinks.counters import Counters
 from sinks.kafka_watch import KafkaWatch
-from sinks.offsets import commit, resume
+from sinks.offsets import Commits, resume
 from sinks.partition import Limits, Partition
 from sinks.writer import Failed, Outcome, Refused, Stored, Writer
 
-__all__ = ["BATCH_BYTES", "Loader"]
+__all__ = ["BATCH_BYTES", "Loader", "OnCommit"]
 
 _log = structlog.get_logger(__name__)
 
@@ -44,18 +44,24 @@ _IN_HAND = 3
 """So many batches' worth of records may be in hand, waiting or being written; then reading waits for writing."""
 
 _POLL_RECORDS = 10_000
+_SHORT_WAIT_S = 0.02
+_FINISH_S = 30.0
 _REVOKE_WAIT_S = 30.0
 _ASSIGN_WAIT_S = 1.0
 
 _Key = tuple[str, int]
+OnCommit = Callable[[KafkaError | None, list[TopicPartition]], None]
 
 
 class Loader:
-    """Reads ``topics`` through ``consumer`` and gives batches to ``writer``, which runs in ``executor``."""
+    """Reads ``topics`` and gives batches to ``writer``, which runs in ``executor``.
+
+    ``consumer_of`` makes the consumer, given its ``on_commit`` callback.
+    """
 
     def __init__(
         self,
-        consumer: Consumer,
+        consumer_of: Callable[[OnCommit], Consumer],
         writer: Writer,
         topics: Sequence[str],
         settings: SinkSettings,
@@ -65,7 +71,6 @@ class Loader:
         watch: KafkaWatch,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._consumer = consumer
         self._writer = writer
         self._topics = list(topics)
         self._settings = settings
@@ -76,10 +81,11 @@ class Loader:
         self._limits = Limits(rows=settings.batch_rows, size=BATCH_BYTES, age_s=settings.batch_ms / 1000)
         self._partitions: dict[_Key, Partition] = {}
         self._flights: dict[Future[Outcome], tuple[Partition, Batch]] = {}
-        self._commit_failures = 0
-        self._commit_again_s = 0.0
+        self._closing = False
         self._fatal: BaseException | None = None
         self.counters = Counters()
+        self._commits = Commits(clock=clock, delay_s=self._delay_s, counters=self.counters)
+        self._consumer = consumer_of(self._commits.answered)
 
     @property
     def partitions(self) -> list[Partition]:
@@ -99,20 +105,22 @@ class Loader:
                 self.turn(wait_s=0.1)
             self.finish()
         finally:
+            self._closing = True
             self._consumer.close()
 
     def turn(self, *, wait_s: float) -> None:
         """Read what there is, settle what is written, begin what is due. Waits at most ``wait_s``."""
+        waiting = self._flights or self._commits.outstanding
         if self._flights and self._is_full():
-            wait(self._flights, wait_s, FIRST_COMPLETED)
-            messages = self._consumer.consume(1, 0)  # the callbacks of a rebalance run in here
+            wait(self._flights, _SHORT_WAIT_S, FIRST_COMPLETED)
+            messages = self._consumer.consume(1, 0)  # callbacks, of a commit or a rebalance, run in here
         else:
-            messages = self._consumer.consume(_POLL_RECORDS, wait_s)
+            messages = self._consumer.consume(
+                _POLL_RECORDS, min(wait_s, _SHORT_WAIT_S) if waiting else wait_s
+            )
         if messages:
             self._sort_in(messages)
         self._settle()
-        if self._fatal is not None:
-            raise self._fatal
         self._begin()
         self._regulate()
         self._look_ahead()
@@ -120,14 +128,15 @@ class Loader:
 
     def finish(self) -> None:
         """Store and commit all that was read, except where a side is failing: that is left to whoever comes next."""
-        while True:
-            wait(self._flights)
+        self._consumer.pause([TopicPartition(*key) for key in self._partitions])
+        deadline_s = self._clock() + _FINISH_S
+        while self._clock() < deadline_s:
+            wait(self._flights, _FINISH_S)
             self._settle()
-            if self._fatal is not None:
-                raise self._fatal
             self._begin(age_share=0.0)
-            if not self._flights:
+            if not self._flights and not self._commits.outstanding:
                 return
+            self._consumer.consume(1, _SHORT_WAIT_S)  # nothing more comes: the callbacks run in here
 
     def _sort_in(self, messages: list[Message]) -> None:
         now_s = self._clock()
@@ -157,8 +166,6 @@ class Loader:
     def _begin(self, *, age_share: float = 1.0) -> None:
         """Commit what has to be, intents and results alike, in one request; then write the batches whose intent stands."""
         now_s = self._clock()
-        if now_s < self._commit_again_s:
-            return
         partitions = self._partitions.values()
         if self._is_full():
             age_share = 0.0  # waiting for more would be waiting for nothing
@@ -167,7 +174,7 @@ class Loader:
             for partition in partitions:
                 if partition.due(now_s, share=age_share / 2):
                     partition.close(now_s)
-        self._commit([partition for partition in partitions if not partition.committed])
+        self._commits.send(self._consumer, partitions)
         for partition in sorted(partitions, key=_failures):  # one that fails must not hold up the others
             if (batch := partition.ready(now_s)) is not None:
                 partition.in_flight = True
@@ -180,10 +187,12 @@ class Loader:
             partition.in_flight = False
             error = flight.exception()
             if error is not None:
-                self._fatal = self._fatal or error
+                self._fatal = error
             elif self._partitions.get((partition.topic, partition.number)) is partition:
                 self._take_over(partition, batch, flight.result())
             # else it belongs to another sink by now, which repeats the batch
+        if (fatal := self._fatal or self._commits.refused) is not None:
+            raise fatal
 
     def _take_over(self, partition: Partition, batch: Batch, outcome: Outcome) -> None:
         match outcome:
@@ -225,23 +234,9 @@ class Loader:
             jitter=random.random(),  # noqa: S311  spreads retries, guards nothing
         )
 
-    def _commit(self, partitions: list[Partition]) -> None:
-        if not partitions:
-            return
-        try:
-            commit(self._consumer, partitions)
-        except UnavailableError as error:
-            self._commit_failures += 1
-            self._commit_again_s = self._clock() + min(1.0, self._delay_s(self._commit_failures))
-            self.counters.commit_failures += 1
-            _log.warning("offsets are not committed", reason=str(error))
-        else:
-            self._commit_failures = 0
-            self.counters.commits += 1
-
     def _regulate(self) -> None:
         """Pause partitions whose batch waits for another attempt, and all of them while such batches fill the memory."""
-        stuck = self._commit_failures > 0 or any(
+        stuck = self._commits.failures > 0 or any(
             partition.failures for partition in self._partitions.values()
         )
         all_of_them = stuck and self._is_full()
@@ -290,7 +285,8 @@ class Loader:
             [flight for flight, (partition, _) in self._flights.items() if partition in gone], _REVOKE_WAIT_S
         )
         self._settle()
-        self._commit([partition for partition in gone if partition.held is None and not partition.committed])
+        if not self._closing:  # then finish() has committed, or could not
+            self._commits.now(self._consumer, [partition for partition in gone if partition.held is None])
         self._drop(revoked)
 
     def _lost(self, _: Consumer, lost: list[TopicPartition]) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from bookmill.errors import RefusedError, UnavailableError
+from sinks.counters import Counters
 from sinks.partition import Limits, Partition
 from sinks.progress import Progress
 
-__all__ = ["commit", "resume"]
+__all__ = ["Commits", "resume"]
 
 _log = structlog.get_logger(__name__)
 _TIMEOUT_S = 10.0
+_LONGEST_PAUSE_S = 1.0
 
 _REFUSED = {
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -63,30 +65,84 @@ def _resume(consumer: Consumer, found: TopicPartition, limits: Limits) -> Partit
     return Partition(found.topic, found.partition, progress, start=start, end=high, limits=limits)
 
 
-def commit(consumer: Consumer, partitions: Iterable[Partition]) -> None:
-    """Commit the progress of all ``partitions`` in one request and mark those that Kafka took.
+class Commits:
+    """Commits the progress of partitions, one request at a time, without waiting for the answer.
 
-    Raises :class:`UnavailableError` when it did not take all of them (the group is rebalancing, say),
-    :class:`RefusedError` when it never will.
+    A call that waits would wait as long as Kafka is away, and nothing else would be heard meanwhile, not even a signal.
+    :meth:`answered` is the consumer's ``on_commit`` callback; it is called inside a poll.
     """
-    by_key = {(partition.topic, partition.number): partition for partition in partitions}
-    offsets = [
-        TopicPartition(topic, number, partition.progress.offset, partition.progress.metadata())
-        for (topic, number), partition in by_key.items()
+
+    def __init__(
+        self, *, clock: Callable[[], float], delay_s: Callable[[int], float], counters: Counters
+    ) -> None:
+        self._clock = clock
+        self._delay_s = delay_s
+        self._counters = counters
+        self._sent: list[tuple[Partition, Progress]] = []
+        self._again_s = 0.0
+        self.failures = 0
+        self.refused: RefusedError | None = None
+
+    @property
+    def outstanding(self) -> bool:
+        """Whether an answer is awaited."""
+        return bool(self._sent)
+
+    def send(self, consumer: Consumer, partitions: Iterable[Partition]) -> None:
+        """Commit those of ``partitions`` that have something to commit, unless an answer is awaited or a pause is on.
+
+        Raises :class:`RefusedError` when Kafka could not keep it.
+        """
+        if self._sent or self._clock() < self._again_s:
+            return
+        sent = [(partition, partition.progress) for partition in partitions if not partition.committed]
+        if not sent:
+            return
+        try:
+            consumer.commit(offsets=_offsets(sent), asynchronous=True)
+        except KafkaException as error:
+            self._failed(error.args[0])
+        else:
+            self._sent = sent
+
+    def answered(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        """Mark what Kafka took. What has gone on since then needs another commit."""
+        sent, self._sent = self._sent, []
+        errors = {(each.topic, each.partition): each.error or error for each in offsets}
+        for partition, progress in sent:
+            taken = errors.get((partition.topic, partition.number), error) is None
+            if taken and partition.progress is progress:
+                partition.committed = True
+        if problem := next((each for each in errors.values() if each is not None), error):
+            self._failed(problem)
+        elif sent:
+            self.failures = 0
+            self._counters.commits += 1
+
+    def now(self, consumer: Consumer, partitions: Iterable[Partition]) -> None:
+        """Commit and wait, for partitions that are about to be given up; a failure only makes the next owner repeat."""
+        sent = [(partition, partition.progress) for partition in partitions if not partition.committed]
+        if sent:
+            try:
+                consumer.commit(offsets=_offsets(sent), asynchronous=False)
+            except KafkaException as error:
+                self._failed(error.args[0])
+            else:
+                self._counters.commits += 1
+
+    def _failed(self, error: KafkaError) -> None:
+        self.failures += 1
+        self._counters.commit_failures += 1
+        self._again_s = self._clock() + min(_LONGEST_PAUSE_S, self._delay_s(self.failures))
+        if error.code() in _REFUSED:
+            self.refused = RefusedError(
+                f"Kafka does not take the offsets of this consumer group: {error.str()}."
+            )
+        _log.warning("offsets are not committed", reason=error.str())
+
+
+def _offsets(sent: Iterable[tuple[Partition, Progress]]) -> list[TopicPartition]:
+    return [
+        TopicPartition(partition.topic, partition.number, progress.offset, progress.metadata())
+        for partition, progress in sent
     ]
-    try:
-        answers = consumer.commit(offsets=offsets, asynchronous=False)
-    except KafkaException as error:
-        raise _translate(error.args[0]) from error
-    errors = [answer.error for answer in answers if answer.error is not None]
-    for answer in answers:
-        if answer.error is None:
-            by_key[answer.topic, answer.partition].committed = True
-    if errors:
-        raise _translate(errors[0])
-
-
-def _translate(error: KafkaError) -> UnavailableError | RefusedError:
-    if error.code() in _REFUSED:
-        return RefusedError(f"Kafka does not take the offsets of this consumer group: {error.str()}.")
-    return UnavailableError(f"Kafka does not take the offsets now: {error.str()}.")

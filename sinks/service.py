@@ -71,9 +71,10 @@ def run(settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
     watch = KafkaWatch()
+    config = _consumer_config(settings, addresses, group, watch)
     with ThreadPoolExecutor(_WRITERS, thread_name_prefix="writer") as executor:
         loader = Loader(
-            Consumer(_consumer_config(settings, addresses, group, watch)),
+            lambda on_commit: Consumer({**config, "on_commit": on_commit}),
             writer,
             list(incarnations),
             settings.sink,

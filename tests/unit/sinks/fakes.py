@@ -20,7 +20,7 @@ from schemas.catalogue import TRADES, Topic
 from schemas.event_id import HEADER, event_id
 from sinks.client import DataRefusedError
 from sinks.kafka_watch import KafkaWatch
-from sinks.loader import Loader
+from sinks.loader import Loader, OnCommit
 from sinks.writer import Writer
 from sinks.writer_schemas import WriterSchema
 
@@ -116,8 +116,10 @@ class Broker:
 class FakeConsumer:
     """The calls of :class:`confluent_kafka.Consumer` that a loader makes."""
 
-    def __init__(self, broker: Broker, steps: Steps) -> None:
+    def __init__(self, broker: Broker, steps: Steps, on_commit: OnCommit) -> None:
         self.broker = broker
+        self.answers: list[tuple[KafkaError | None, list[TopicPartition]]] = []
+        self._on_commit = on_commit
         self.steps = steps
         self.position: dict[tuple[str, int], int] = {}
         self.paused: set[tuple[str, int]] = set()
@@ -134,6 +136,8 @@ class FakeConsumer:
         if not self._joined:
             self._joined = True
             self.callbacks["on_assign"](self, [TopicPartition(*key) for key in self.broker.logs])
+        while self.answers:
+            self._on_commit(*self.answers.pop(0))
         count = min(count, self.most)
         found: list[Message] = []
         for key, position in self.position.items():
@@ -162,13 +166,15 @@ class FakeConsumer:
         for each in partitions:
             self.position[_key(each)] = each.offset
 
-    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> list[TopicPartition]:
-        assert not asynchronous
-        if self.commit_error is not None:
-            raise KafkaException(KafkaError(self.commit_error))
-        self.commits += 1
-        self.steps.take(lambda: self._store(offsets))
-        return offsets
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        error = None if self.commit_error is None else KafkaError(self.commit_error)
+        if error is None:
+            self.commits += 1
+            self.steps.take(lambda: self._store(offsets))
+        if asynchronous:
+            self.answers.append((error, offsets))
+        elif error is not None:
+            raise KafkaException(error)
 
     def _store(self, offsets: list[TopicPartition]) -> None:
         for each in offsets:
@@ -278,12 +284,17 @@ class World:
         self.now_s = 1000.0
         self.schemas = FakeSchemas()
         self.executor = Inline()
-        self.consumer = FakeConsumer(self.broker, self.steps)
+        consumers: list[FakeConsumer] = []
+
+        def consumer_of(on_commit: OnCommit) -> Any:
+            consumers.append(FakeConsumer(self.broker, self.steps, on_commit))
+            return consumers[0]
+
         self.dead_letters_error: UnavailableError | None = None
         self.stopping = Event()
         topics = sorted({topic for topic, _ in self.broker.logs})
         self.loader = Loader(
-            self.consumer,  # type: ignore[arg-type]
+            consumer_of,
             Writer(
                 dict.fromkeys(topics, (TRADES, "incarnation")),
                 store=self,
@@ -297,6 +308,7 @@ class World:
             watch=KafkaWatch(),
             clock=lambda: self.now_s,
         )
+        self.consumer = consumers[0]
 
     def insert(self, table: str, columns: Sequence[str], container: bytes, token: str) -> None:
         self.steps.take(lambda: self.store.insert(table, columns, container, token))

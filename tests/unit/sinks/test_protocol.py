@@ -50,7 +50,7 @@ def test_tokens_name_table_topic_partition_range_and_incarnation() -> None:
 
 def test_one_commit_ends_a_batch_and_begins_the_next() -> None:
     world = filled(40)
-    world.turns(12)
+    world.turns(24)
     assert world.loader.counters.batches == 10
     assert world.consumer.commits == 11
 
