@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from bookmill.demo.exchange import SimulatedExchange
+from bookmill.demo.foreground import foreground
 from bookmill.demo.interrupts import InterruptedRunError
 from bookmill.demo.lines import Lines
 from bookmill.demo.names import markets
@@ -38,7 +39,7 @@ def run(
         raise ConfigurationError(
             "No market is enabled.", hint="Enable one under 'exchanges' in the settings."
         )
-    with _alone(settings.data_dir.absolute()):
+    with foreground(), _alone(settings.data_dir.absolute()):
         whole = Run(
             settings, title=title, exchange=exchange, duration_s=duration_s, display=_display(as_json=as_json)
         )
