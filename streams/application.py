@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import faust
@@ -102,7 +103,7 @@ def create_app(prepared: Prepared) -> WorkerApp:
         broker_heartbeat_interval=worker.session_timeout_s / 4,
         broker_commit_interval=3600.0,  # the worker commits, not Faust
         table_standby_replicas=1,
-        datadir=str(settings.data_dir / "faust"),
+        datadir=str(_faust_folder(settings)),
         worker_redirect_stdouts=False,
     )
     app.mill = mill = Mill(
@@ -141,6 +142,19 @@ def create_app(prepared: Prepared) -> WorkerApp:
         await _commit(app, mill, await mill.finish(_FINISH_S))
 
     return app
+
+
+def _faust_folder(settings: Settings) -> Path:
+    """Faust wants a folder even where it has no tables to keep there, and makes only the last part of its path."""
+    folder = settings.data_dir / "faust"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The data folder {settings.data_dir} cannot be used: {error.strerror}.",
+            hint="Set BOOKMILL_DATA_DIR to one that can be written.",
+        ) from error
+    return folder
 
 
 async def _commit(app: faust.App, mill: Mill, commits: Mapping[TP, tuple[int, str]]) -> None:

@@ -278,6 +278,7 @@ def test_a_lost_book_asks_for_a_snapshot_and_comes_back(prepared: Settings, tmp_
             "There is no venue 'binance.sport'. Did you mean 'binance.spot'?",
         ),
         ("kafka__partitions", "4", "has 6 partitions, kafka.partitions says 4"),
+        ("data_dir", "/proc/nowhere", "The data folder /proc/nowhere cannot be used"),
     ],
 )
 def test_what_is_missing_is_one_sentence(
