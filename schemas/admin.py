@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from concurrent.futures import Future
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # it is there, unlisted
 from confluent_kafka.cimpl import NewTopic
 
-from bookmill.errors import ConfigurationError, RefusedError
+from bookmill.errors import ConfigurationError, RefusedError, UnavailableError
 from bookmill.kafka import client_config, require_reachable
 from bookmill.settings import KafkaSettings
 from schemas.catalogue import Topic
@@ -48,9 +50,7 @@ def ensure_topics(settings: KafkaSettings, bootstrap_servers: str, topics: Itera
         for name, topic in wanted.items()
         if name not in existing
     ]
-    if not missing:
-        return
-    for name, future in admin.create_topics(missing, operation_timeout=_TIMEOUT_S).items():
+    for name, future in _create(admin, missing).items():
         try:
             future.result(timeout=_TIMEOUT_S)
         except KafkaException as error:
@@ -58,3 +58,24 @@ def ensure_topics(settings: KafkaSettings, bootstrap_servers: str, topics: Itera
                 raise RefusedError(f"Kafka does not create topic {name}: {error.args[0].str()}.") from error
         else:
             _log.info("topic created", topic=name, partitions=settings.partitions)
+    _await_leaders(admin, [(name, number) for name in wanted for number in range(settings.partitions)])
+
+
+def _create(admin: AdminClient, topics: list[NewTopic]) -> dict[str, Future[None]]:
+    return admin.create_topics(topics, operation_timeout=_TIMEOUT_S) if topics else {}
+
+
+def _await_leaders(admin: AdminClient, partitions: list[tuple[str, int]]) -> None:
+    """A topic just made (by us or by a part that starts beside us) has partitions nobody serves yet for a moment."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library's
+    deadline_s = time.monotonic() + _TIMEOUT_S
+    while True:
+        asked = admin.list_offsets(
+            {TopicPartition(*each): latest for each in partitions}, request_timeout=_TIMEOUT_S
+        )
+        failed = [error for error in (future.exception(_TIMEOUT_S) for future in asked.values()) if error]
+        if not failed:
+            return
+        if time.monotonic() > deadline_s:
+            raise UnavailableError(f"Kafka does not serve the topics: {failed[0]}.")
+        time.sleep(0.1)
