@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 import httpx2
@@ -15,6 +16,8 @@ from schemas.catalogue import Topic, subject
 __all__ = ["COMPATIBILITY", "client", "register"]
 
 COMPATIBILITY = "FULL_TRANSITIVE"
+_TRIES = 5
+_PAUSE_S = 0.2
 
 
 def client(settings: RegistrySettings, url: str) -> SchemaRegistryClient:
@@ -48,10 +51,18 @@ def register(
 
 
 def _register_one(registry: SchemaRegistryClient, name: str, topic: Topic) -> int:
-    registry.set_compatibility(subject(name), COMPATIBILITY)
-    found = registry.get_compatibility(subject(name))
-    if found != COMPATIBILITY:
-        raise RefusedError(
-            f"The schema registry keeps compatibility {found} for {subject(name)} instead of {COMPATIBILITY}."
-        )
-    return int(registry.register_schema(subject(name), Schema(topic.schema_text, "AVRO")))
+    found = None
+    for _ in range(_TRIES):
+        try:
+            registry.set_compatibility(subject(name), COMPATIBILITY)
+        except SchemaRegistryError as error:
+            # A part that starts beside us sets it at this moment; reading it back says how that went.
+            if error.http_status_code != httpx2.codes.CONFLICT:
+                raise
+        found = registry.get_compatibility(subject(name))
+        if found == COMPATIBILITY:
+            return int(registry.register_schema(subject(name), Schema(topic.schema_text, "AVRO")))
+        time.sleep(_PAUSE_S)
+    raise RefusedError(
+        f"The schema registry keeps compatibility {found} for {subject(name)} instead of {COMPATIBILITY}."
+    )
