@@ -20,6 +20,7 @@ __all__ = ["ensure_topics"]
 
 _log = structlog.get_logger(__name__)
 _TIMEOUT_S = 30.0
+_ATTEMPT_S = 2.0
 
 
 def ensure_topics(settings: KafkaSettings, bootstrap_servers: str, topics: Iterable[Topic]) -> None:
@@ -70,8 +71,9 @@ def _await_leaders(admin: AdminClient, partitions: list[tuple[str, int]]) -> Non
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library's
     deadline_s = time.monotonic() + _TIMEOUT_S
     while True:
+        admin.list_topics(timeout=_TIMEOUT_S)  # what the client remembers may be from before
         asked = admin.list_offsets(
-            {TopicPartition(*each): latest for each in partitions}, request_timeout=_TIMEOUT_S
+            {TopicPartition(*each): latest for each in partitions}, request_timeout=_ATTEMPT_S
         )
         failed = [error for error in (future.exception(_TIMEOUT_S) for future in asked.values()) if error]
         if not failed:
