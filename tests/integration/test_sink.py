@@ -298,6 +298,7 @@ def test_kill_9_in_mid_stream_ends_with_the_same_rows(
         wait_until(lambda: count(settings) >= total, "all rows", timeout_s=90)
         events.write(TRADES, (trade(each + number) for number in range(10)))
         wait_until(lambda: count(settings) >= total + 10, "rows written later")
+        wait_until(one.status, "the restarted one is up")
         assert two.stop() == 0
         assert one.stop() == 0
     assert distinct(settings) == count(settings) == total + 10

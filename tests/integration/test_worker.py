@@ -111,6 +111,11 @@ def pairs(events: Iterable[tuple[bytes, bytes, list[tuple[str, bytes]]]]) -> lis
     return [(headers[0][1], value) for _, value, headers in events]
 
 
+def caught_up(status: dict[str, Any]) -> bool:
+    """Whether it has partitions (before that nothing is behind) and has processed all there is in them."""
+    return bool(status.get("frames")) and status["lag"] == 0
+
+
 def assert_same(settings: Settings, events: Events) -> None:
     assert distinct(read_all(settings, TRADES.name)) == pairs(events.trades)
     assert distinct(read_all(settings, SPREADS.name)) == pairs(events.spreads)
@@ -165,9 +170,7 @@ def test_a_killed_worker_goes_on_from_its_checkpoints_with_the_same_events(
             worker.kill()
             worker.restart()
         write(prepared, records[7000:])
-        wait_until(
-            lambda: worker.status().get("lag") == 0 and worker.status().get("frames", 0) > 0, "caught up"
-        )
+        wait_until(lambda: caught_up(worker.status()), "caught up")
         status = worker.status()
         assert worker.stop() == 0
     assert status["restored"] == 1
@@ -216,7 +219,7 @@ def test_two_workers_share_and_one_takes_over_when_the_other_is_killed(
         owner.kill()
         write(prepared, records[4000:])
         wait_until(lambda: other.status().get("instruments"), "the other has taken over")
-        wait_until(lambda: other.status().get("lag") == 0, "caught up")
+        wait_until(lambda: caught_up(other.status()), "caught up")
         assert other.stop() == 0
     assert_same(prepared, expected(prepared, records))
 
