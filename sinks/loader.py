@@ -26,10 +26,11 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from bookmill.backoff import delay_s
 from bookmill.errors import RefusedError, UnavailableError
 from bookmill.settings import SinkSettings
+from sinks.assignment import Assignment
 from sinks.batch import Batch
 from sinks.counters import Counters
 from sinks.kafka_watch import KafkaWatch
-from sinks.offsets import Commits, resume
+from sinks.offsets import Commits
 from sinks.partition import Limits, Partition
 from sinks.writer import Failed, Outcome, Refused, Stored, Writer
 
@@ -49,7 +50,6 @@ _FINISH_S = 30.0
 _REVOKE_WAIT_S = 30.0
 _ASSIGN_WAIT_S = 1.0
 
-_Key = tuple[str, int]
 OnCommit = Callable[[KafkaError | None, list[TopicPartition]], None]
 
 
@@ -78,19 +78,14 @@ class Loader:
         self._stopping = stopping
         self._watch = watch
         self._clock = clock
-        self._limits = Limits(rows=settings.batch_rows, size=BATCH_BYTES, age_s=settings.batch_ms / 1000)
-        self._partitions: dict[_Key, Partition] = {}
         self._flights: dict[Future[Outcome], tuple[Partition, Batch]] = {}
         self._closing = False
         self._fatal: BaseException | None = None
         self.counters = Counters()
+        limits = Limits(rows=settings.batch_rows, size=BATCH_BYTES, age_s=settings.batch_ms / 1000)
+        self.partitions = Assignment(limits)
         self._commits = Commits(clock=clock, delay_s=self._delay_s, counters=self.counters)
         self._consumer = consumer_of(self._commits.answered)
-
-    @property
-    def partitions(self) -> list[Partition]:
-        """Those assigned now; safe to call from another thread."""
-        return list(self._partitions.values())
 
     def run(self) -> None:
         """Load until ``stopping`` is set, then store what is in hand. Raises :class:`RefusedError` when that cannot go on.
@@ -123,12 +118,12 @@ class Loader:
         self._settle()
         self._begin()
         self._regulate()
-        self._look_ahead()
+        self.partitions.look_ahead(self._consumer)
         self._watch.look(self._consumer)
 
     def finish(self) -> None:
         """Store and commit all that was read, except where a side is failing: that is left to whoever comes next."""
-        self._consumer.pause([TopicPartition(*key) for key in self._partitions])
+        self.partitions.regulate(self._consumer, everything=True)
         deadline_s = self._clock() + _FINISH_S
         while self._clock() < deadline_s:
             wait(self._flights, _FINISH_S)
@@ -144,8 +139,8 @@ class Loader:
             if failed:
                 for message in run:
                     self._read_error(message)
-            elif partition := self._partitions.get((topic, number)):
-                partition.add(list(run), now_s)
+            else:
+                self.partitions.add(topic, number, list(run), now_s)
 
     def _read_error(self, message: Message) -> None:
         error = message.error()
@@ -157,16 +152,13 @@ class Loader:
         _log.warning("Kafka reports an error", topic=message.topic(), error=error.str())
 
     def _is_full(self) -> bool:
-        rows = size = 0
-        for partition in self._partitions.values():
-            rows += partition.rows_in_hand
-            size += partition.size_in_hand
+        rows, size = self.partitions.in_hand()
         return rows >= _IN_HAND * self._settings.batch_rows or size >= _IN_HAND * BATCH_BYTES
 
     def _begin(self, *, age_share: float = 1.0) -> None:
         """Commit what has to be, intents and results alike, in one request; then write the batches whose intent stands."""
         now_s = self._clock()
-        partitions = self._partitions.values()
+        partitions = list(self.partitions)
         if self._is_full():
             age_share = 0.0  # waiting for more would be waiting for nothing
         if any(partition.due(now_s, share=age_share) for partition in partitions):
@@ -188,7 +180,7 @@ class Loader:
             error = flight.exception()
             if error is not None:
                 self._fatal = error
-            elif self._partitions.get((partition.topic, partition.number)) is partition:
+            elif partition in self.partitions:
                 self._take_over(partition, batch, flight.result())
             # else it belongs to another sink by now, which repeats the batch
         if (fatal := self._fatal or self._commits.refused) is not None:
@@ -235,34 +227,15 @@ class Loader:
         )
 
     def _regulate(self) -> None:
-        """Pause partitions whose batch waits for another attempt, and all of them while such batches fill the memory."""
-        stuck = self._commits.failures > 0 or any(
-            partition.failures for partition in self._partitions.values()
-        )
-        all_of_them = stuck and self._is_full()
-        pause: list[TopicPartition] = []
-        go_on: list[TopicPartition] = []
-        for partition in self._partitions.values():
-            wanted = partition.failures > 0 or all_of_them
-            if wanted != partition.paused:
-                partition.paused = wanted
-                (pause if wanted else go_on).append(TopicPartition(partition.topic, partition.number))
-        if pause:
-            self._consumer.pause(pause)
-        if go_on:
-            self._consumer.resume(go_on)
-
-    def _look_ahead(self) -> None:
-        """Remember where the topics end, as Kafka said with the last records it sent."""
-        for (topic, number), partition in self._partitions.items():
-            _, end = self._consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
-            partition.end = max(partition.end, end)
+        """Pause what waits for another attempt, and everything while such batches fill the memory."""
+        stuck = self._commits.failures > 0 or any(partition.failures for partition in self.partitions)
+        self.partitions.regulate(self._consumer, everything=stuck and self._is_full())
 
     def _assigned(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
-        """Ours from now on: from where the group stands, with the batch it has not finished."""
+        """Ours from now on."""
         while assigned and not self._stopping.is_set():
             try:
-                found = resume(consumer, assigned, self._limits)
+                self.partitions.take(consumer, assigned)
             except UnavailableError as error:
                 _log.warning("waiting for the committed offsets", reason=str(error))
                 self._stopping.wait(_ASSIGN_WAIT_S)
@@ -270,37 +243,22 @@ class Loader:
                 self._fatal = error
                 return
             else:
-                for partition in found:
-                    self._partitions[partition.topic, partition.number] = partition
-                consumer.incremental_assign(
-                    [TopicPartition(each.topic, each.number, each.start) for each in found]
-                )
-                _log.info("partitions assigned", count=len(found), all=len(self._partitions))
                 return
 
     def _revoked(self, _: Consumer, revoked: list[TopicPartition]) -> None:
         """Another's from now on: finish what is on its way, leave the rest to it."""
-        gone = [self._partitions[key] for key in map(_key, revoked) if key in self._partitions]
+        gone = self.partitions.among(revoked)
         wait(
             [flight for flight, (partition, _) in self._flights.items() if partition in gone], _REVOKE_WAIT_S
         )
         self._settle()
         if not self._closing:  # then finish() has committed, or could not
             self._commits.now(self._consumer, [partition for partition in gone if partition.held is None])
-        self._drop(revoked)
+        self.partitions.drop(revoked)
 
     def _lost(self, _: Consumer, lost: list[TopicPartition]) -> None:
         """Another's already: whatever we would commit is no longer ours to say."""
-        self._drop(lost)
-
-    def _drop(self, partitions: list[TopicPartition]) -> None:
-        for key in map(_key, partitions):
-            self._partitions.pop(key, None)
-        _log.info("partitions given up", count=len(partitions), left=len(self._partitions))
-
-
-def _key(partition: TopicPartition) -> _Key:
-    return partition.topic, partition.partition
+        self.partitions.drop(lost)
 
 
 def _failures(partition: Partition) -> int:

@@ -48,7 +48,7 @@ class SinkPart:
 
     def statistics(self) -> dict[str, Any]:
         """Counters, and where the partitions stand; ``lag`` (records not stored yet) is null while none is assigned."""
-        partitions = self._loader.partitions
+        partitions = list(self._loader.partitions)
         lags = {f"{each.topic}/{each.number}": each.lag for each in partitions}
         counters = asdict(self._loader.counters)
         return {
@@ -68,7 +68,7 @@ class SinkPart:
         """The same for Prometheus."""
         for name, value in asdict(self._loader.counters).items():
             yield CounterMetricFamily(f"bookmill_sink_{name}", _DESCRIPTIONS[name], value=value)
-        partitions = self._loader.partitions
+        partitions = list(self._loader.partitions)
         paused = GaugeMetricFamily("bookmill_sink_paused_partitions", "Partitions paused.")
         paused.add_metric([], sum(each.paused for each in partitions))
         lag = GaugeMetricFamily("bookmill_sink_lag", "Records not stored yet.", labels=["topic", "partition"])
