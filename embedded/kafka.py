@@ -130,7 +130,7 @@ class Kafka(Part):
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java(
             "kafka.tools.StorageTool", "format", "--ignore-formatted",
-            "--cluster-id", cluster_id, "--config", str(self._configuration),
+            f"--cluster-id={cluster_id}", "--config", str(self._configuration),  # an id may begin with a dash
             flags=("-XX:TieredStopAtLevel=1",),
         )  # fmt: skip
         done = subprocess.run(command, env=java_environment(), capture_output=True, text=True, check=False)
