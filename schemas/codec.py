@@ -1,8 +1,9 @@
 """The fast half of Avro: the few wire forms our events are made of, without a Decimal or a dict on the way.
 
 Avro's ``decimal`` is a length and a big-endian two's-complement integer, its ``long`` a zig-zag varint. Prices and
-quantities are scaled ints (18 digits after the point) from the frame to the event, so writing one is a look-up. Readers
-anywhere see ordinary Avro; ``tests/properties`` holds every form against fastavro.
+quantities are scaled ints (18 digits after the point) from the frame to the event, so writing one is one conversion. Readers
+anywhere see ordinary Avro; ``tests/properties`` holds every form against fastavro. Nothing is remembered: past the
+processor's caches, finding a number's written form takes longer than writing it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from bookmill.errors import FrameError
 __all__ = [
     "SCALE",
     "UNIT",
-    "DecimalBytes",
-    "OptionalDecimalBytes",
+    "decimal_bytes",
     "decimals_array",
     "long_bytes",
+    "optional_decimal_bytes",
     "text_bytes",
 ]
 
@@ -28,7 +29,7 @@ UNIT = 10**SCALE
 """One, as a scaled int."""
 
 _LIMIT = 10**38
-_MEMORY = 200_000
+_NULL = b"\x00"
 
 
 def _varint(n: int) -> bytes:
@@ -72,39 +73,37 @@ def text_bytes(text: str) -> bytes:
     return long_bytes(len(data)) + data
 
 
-class DecimalBytes(dict[int, bytes]):
-    """Avro ``bytes`` of logical type decimal(38,18), by scaled int: ``decimal_bytes[61602_010000000000000000]``.
-
-    The same prices and quantities come again and again, so each is written once and remembered. The memory is bounded:
-    past 200,000 values it is emptied and starts again. Raises :class:`FrameError` for what 38 digits cannot hold.
-    """
-
-    def __missing__(self, scaled: int) -> bytes:
-        if not -_LIMIT < scaled < _LIMIT:
-            raise FrameError(f"A number of more than 38 digits cannot be stored: {scaled}e-{SCALE}.")
-        data = scaled.to_bytes((scaled.bit_length() + 8) // 8, "big", signed=True)
-        if len(self) >= _MEMORY:
-            self.clear()
-        written = self[scaled] = _LAST[len(data) << 1] + data
-        return written
+# By bit length: how many bytes the signed form takes, and how that number is written, alone and in a union with null.
+_SIZES = [(bits + 8) // 8 for bits in range(_LIMIT.bit_length() + 1)]
+_LENGTHS = [_LAST[size << 1] for size in _SIZES]
+_PRESENT = [b"\x02" + length for length in _LENGTHS]
 
 
-class OptionalDecimalBytes(dict[int | None, bytes]):
-    """Avro union of null and such a decimal, by scaled int or None. Bounded as :class:`DecimalBytes`."""
-
-    def __init__(self, decimals: DecimalBytes) -> None:
-        super().__init__()
-        self._decimals = decimals
-
-    def __missing__(self, scaled: int | None) -> bytes:
-        if len(self) >= _MEMORY:
-            self.clear()
-        written = self[scaled] = b"\x00" if scaled is None else b"\x02" + self._decimals[scaled]
-        return written
+def decimal_bytes(scaled: int) -> bytes:
+    """Avro ``bytes`` of logical type decimal(38,18). Raises :class:`FrameError` for what 38 digits cannot hold."""
+    bits = scaled.bit_length()
+    if bits > 126:
+        _require_38_digits(scaled)
+    return _LENGTHS[bits] + scaled.to_bytes(_SIZES[bits], signed=True)
 
 
-def decimals_array(memory: DecimalBytes, values: Sequence[int]) -> bytes:
+def optional_decimal_bytes(scaled: int | None) -> bytes:
+    """Avro union of null and such a decimal; None is null."""
+    if scaled is None:
+        return _NULL
+    bits = scaled.bit_length()
+    if bits > 126:
+        _require_38_digits(scaled)
+    return _PRESENT[bits] + scaled.to_bytes(_SIZES[bits], signed=True)
+
+
+def decimals_array(values: Sequence[int]) -> bytes:
     """Avro ``array`` of decimals."""
     if not values:
         return b"\x00"
-    return b"".join((long_bytes(len(values)), *map(memory.__getitem__, values), b"\x00"))
+    return b"".join((long_bytes(len(values)), *map(decimal_bytes, values), b"\x00"))
+
+
+def _require_38_digits(scaled: int) -> None:
+    if not -_LIMIT < scaled < _LIMIT:
+        raise FrameError(f"A number of more than 38 digits cannot be stored: {scaled}e-{SCALE}.")

@@ -1,4 +1,4 @@
-"""Writing events: Confluent wire format (0x00, schema id, datum) from scaled ints, a few look-ups an event.
+"""Writing events: Confluent wire format (0x00, schema id, datum) from scaled ints.
 
 An :class:`EventWriter` belongs to one instrument in one raw partition: what is the same in all its events is written
 once. Field order is that of the ``.avsc`` files; a property test holds each event against fastavro's own reader.
@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from schemas.catalogue import BOOK_SNAPSHOTS, SPREADS, TRADES, Topic
-from schemas.codec import DecimalBytes, OptionalDecimalBytes, decimals_array, long_bytes, text_bytes
+from schemas.codec import decimal_bytes, decimals_array, long_bytes, optional_decimal_bytes, text_bytes
+from schemas.measures import measure
 
 __all__ = ["EventWriter", "Origin", "Reason", "Source", "State"]
 
@@ -40,7 +41,6 @@ class EventWriter:
     def __init__(
         self,
         schema_ids: Mapping[Topic, int],
-        decimals: DecimalBytes,
         *,
         exchange: str,
         market: str,
@@ -53,8 +53,8 @@ class EventWriter:
             struct.pack(">bI", 0, schema_ids[topic]) + names for topic in (TRADES, SPREADS, BOOK_SNAPSHOTS)
         )
         self._origin = text_bytes(raw_topic) + long_bytes(partition)
-        self._decimals = decimals
-        self._optional = OptionalDecimalBytes(decimals)
+        self._prices: tuple[int | None, int | None] = (None, None)
+        self._written = self._write_prices(None, None)
 
     def trade(
         self,
@@ -75,8 +75,8 @@ class EventWriter:
                 self._trade,
                 _SOURCES[source],
                 text_bytes(trade_id),
-                self._decimals[price],
-                self._decimals[quantity],
+                decimal_bytes(price),
+                decimal_bytes(quantity),
                 _SIDES[side],
                 _BOOLEANS[aggregated],
                 *self._tail(exchange_time_micros, receive_time_micros, offset, index),
@@ -90,14 +90,17 @@ class EventWriter:
         state: State,
         update_id: int,
         top: tuple[int | None, int | None, int | None, int | None],
-        measures: tuple[int | None, int | None, int | None],
         exchange_time_micros: int | None,
         receive_time_micros: int,
         offset: int,
         index: int,
     ) -> bytes:
-        """One ``spreads`` value. ``top``: bid price and quantity, ask price and quantity; ``measures``: mid, spread, bps."""
-        optional = self._optional
+        """One ``spreads`` value. ``top``: bid price and quantity, ask price and quantity."""
+        bid, bid_quantity, ask, ask_quantity = top
+        if (bid, ask) != self._prices:
+            self._written = self._write_prices(bid, ask)
+            self._prices = bid, ask
+        bid_bytes, ask_bytes, measures = self._written
         return b"".join(  # spelled out: most events are these
             (
                 self._spread,
@@ -105,13 +108,11 @@ class EventWriter:
                 _SOURCES[source],
                 _STATES[state],
                 long_bytes(update_id),
-                optional[top[0]],
-                optional[top[1]],
-                optional[top[2]],
-                optional[top[3]],
-                optional[measures[0]],
-                optional[measures[1]],
-                optional[measures[2]],
+                bid_bytes,
+                optional_decimal_bytes(bid_quantity),
+                ask_bytes,
+                optional_decimal_bytes(ask_quantity),
+                measures,
                 _NULL if exchange_time_micros is None else _PRESENT + long_bytes(exchange_time_micros),
                 long_bytes(receive_time_micros),
                 self._origin,
@@ -128,14 +129,13 @@ class EventWriter:
         update_id: int,
         bids: tuple[Sequence[int], Sequence[int]],
         asks: tuple[Sequence[int], Sequence[int]],
-        spread: int | None,
-        spread_bps: int | None,
         exchange_time_micros: int | None,
         receive_time_micros: int,
         offset: int,
         index: int,
     ) -> bytes:
         """One ``book_snapshots`` value. ``bids`` and ``asks``: prices and quantities, best first."""
+        _, spread, spread_bps = measure(bids[0][0] if bids[0] else None, asks[0][0] if asks[0] else None)
         return b"".join(
             (
                 self._snapshot,
@@ -143,12 +143,18 @@ class EventWriter:
                 _STATES[state],
                 _REASONS[reason],
                 long_bytes(update_id),
-                *(decimals_array(self._decimals, values) for values in (*bids, *asks)),
-                self._optional[spread],
-                self._optional[spread_bps],
+                *map(decimals_array, (*bids, *asks)),
+                optional_decimal_bytes(spread),
+                optional_decimal_bytes(spread_bps),
                 *self._tail(exchange_time_micros, receive_time_micros, offset, index),
             )
         )
+
+    @staticmethod
+    def _write_prices(bid: int | None, ask: int | None) -> tuple[bytes, bytes, bytes]:
+        """Best bid, best ask, and what is made of them: most events change a quantity and leave both."""
+        measures = b"".join(map(optional_decimal_bytes, measure(bid, ask)))
+        return optional_decimal_bytes(bid), optional_decimal_bytes(ask), measures
 
     def _tail(
         self, exchange_time_micros: int | None, receive_time_micros: int, offset: int, index: int

@@ -31,7 +31,6 @@ from venues.registry import venue
 __all__ = ["Prepared", "WorkerApp", "create_app", "prepare"]
 
 _TICK_S = 0.1
-_FETCH_AHEAD_S = 0.001
 _FINISH_S = 15.0
 
 
@@ -99,7 +98,7 @@ def create_app(prepared: Prepared) -> WorkerApp:
         consumer_auto_offset_reset="earliest",
         broker_max_poll_records=worker.poll_records,
         consumer_max_fetch_size=1024 * 1024,
-        stream_buffer_maxsize=16,  # it counts batches
+        stream_buffer_maxsize=2,  # it counts batches
         broker_session_timeout=worker.session_timeout_s,
         broker_heartbeat_interval=worker.session_timeout_s / 4,
         broker_commit_interval=3600.0,  # the worker commits, not Faust
@@ -122,8 +121,7 @@ def create_app(prepared: Prepared) -> WorkerApp:
     async def process(stream: Any) -> None:
         async for event in stream.events():
             tp = event.message.tp
-            # Lets the fetcher ask for the next batch first, so that it is unpacked while this one is processed.
-            await asyncio.sleep(_FETCH_AHEAD_S)
+            await asyncio.sleep(0)  # lets the consumer ask for what comes after the batches that wait here
             await mill.process(tp, event.value, app.consumer.highwater(tp) or 0)
 
     @app.task  # type: ignore[untyped-decorator]  # the library's

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from schemas.event_id import HEADER
 from schemas.events import EventWriter, Reason, Source, State
 from streams.book import Top
-from streams.measures import measure
 from streams.synchronizer import Phase, Synchronizer
 from venues.messages import BestBidAsk, BookDiff, BookImage, Message, Trade
 
@@ -107,7 +106,6 @@ class Instrument:
             "live",
             ticker.update_id,
             (ticker.bid_price, ticker.bid_quantity, ticker.ask_price, ticker.ask_quantity),
-            measure(ticker.bid_price, ticker.ask_price),
             ticker.exchange_time_micros,
             receive_micros,
             offset,
@@ -155,7 +153,6 @@ class Instrument:
                 "live" if self.crossed_since_micros is None else "degraded",
                 diff.last_id,
                 top,
-                measure(bid, ask),
                 diff.exchange_time_micros,
                 receive_micros,
                 offset,
@@ -187,7 +184,6 @@ class Instrument:
     ) -> None:
         book = self.synchronizer.book
         bids, asks = book.bids.levels(self._levels), book.asks.levels(self._levels)
-        _, spread, spread_bps = measure(bids[0][0] if bids[0] else None, asks[0][0] if asks[0] else None)
         value = self._writer.book_snapshot(
             source,
             "live" if self.crossed_since_micros is None else "degraded",
@@ -195,8 +191,6 @@ class Instrument:
             self.synchronizer.last_id,
             bids,
             asks,
-            spread,
-            spread_bps,
             time_micros,
             receive_micros,
             offset,

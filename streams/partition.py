@@ -13,7 +13,6 @@ from typing import Protocol
 from bookmill.errors import FrameError
 from bookmill.settings import WorkerSettings
 from schemas.catalogue import Topic
-from schemas.codec import DecimalBytes
 from schemas.events import EventWriter, Source
 from streams.instrument import Events, Instrument
 from streams.synchronizer import Phase, Synchronizer
@@ -97,7 +96,6 @@ class RawPartition:
         """The same for instruments whose checkpoint is taken but not yet stored."""
         self._schema_ids = schema_ids
         self._settings = settings
-        self._decimals = DecimalBytes()
         self._channels = _Channels()
         self._id_prefix = f"{topic}/{partition}/".encode()
 
@@ -158,7 +156,6 @@ class RawPartition:
                 id_prefix=self._id_prefix,
                 writer=EventWriter(
                     self._schema_ids,
-                    self._decimals,
                     exchange=venue.exchange,
                     market=venue.market,
                     symbol=symbol,

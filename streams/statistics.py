@@ -10,8 +10,8 @@ from typing import Any
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from schemas.codec import SCALE
+from schemas.measures import measure
 from streams.instrument import Instrument
-from streams.measures import measure
 from streams.mill import Mill
 from streams.synchronizer import Phase
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.catalogue import BOOK_SNAPSHOTS, SPREADS, TRADES
-from schemas.codec import DecimalBytes, decimals_array, long_bytes, text_bytes
+from schemas.codec import decimal_bytes, decimals_array, long_bytes, text_bytes
 from schemas.events import EventWriter
+from schemas.measures import measure
 from tests.unit.streams.raw import SCHEMA_IDS, read
 
 LONGS = st.integers(-(2**63), 2**63 - 1)
@@ -51,21 +52,20 @@ def test_texts_are_what_fastavro_writes(text: str) -> None:
 @given(st.integers(-(10**38) + 1, 10**38 - 1))
 def test_decimals_read_back_exactly(scaled: int) -> None:
     assert fastavro.schemaless_reader(
-        io.BytesIO(DecimalBytes()[scaled]), fastavro.parse_schema(DECIMAL), None
+        io.BytesIO(decimal_bytes(scaled)), fastavro.parse_schema(DECIMAL), None
     ) == decimal(scaled)
 
 
 @given(st.lists(SCALED, max_size=30))
 def test_arrays_read_back_exactly(values: list[int]) -> None:
     schema = fastavro.parse_schema({"type": "array", "items": DECIMAL})
-    data = decimals_array(DecimalBytes(), values)
+    data = decimals_array(values)
     assert fastavro.schemaless_reader(io.BytesIO(data), schema, None) == [decimal(value) for value in values]
 
 
 def writer(symbol: str) -> EventWriter:
     return EventWriter(
         SCHEMA_IDS,
-        DecimalBytes(),
         exchange="binance",
         market="spot",
         symbol=symbol,
@@ -129,23 +129,31 @@ STATES = st.sampled_from(["live", "resyncing", "stale", "degraded"])
     st.sampled_from(["ws", "poll", "backfill"]),
     STATES,
     LONGS,
-    st.tuples(OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL),
-    st.tuples(OPTIONAL, st.none() | st.integers(-(10**37), 10**37), OPTIONAL),
+    st.lists(st.tuples(OPTIONAL, OPTIONAL, OPTIONAL, OPTIONAL), min_size=1, max_size=4),
+    st.none() | MICROS,
 )
 def test_spreads_read_back(
-    origin: Any, source: Any, state: Any, update_id: int, top: Any, measures: Any
+    origin: Any, source: Any, state: Any, update_id: int, tops: Any, exchange: int | None
 ) -> None:
-    event = read(
-        SPREADS, writer("BTC-USDT").spread(origin, source, state, update_id, top, measures, None, 1, 2, 3)
-    )
+    one = writer("BTC-USDT")  # the same for all: what it keeps of one event must not show in the next
     names = ("bid_price", "bid_quantity", "ask_price", "ask_quantity", "mid", "spread", "spread_bps")
-    assert [event[name] for name in names] == [decimal(number) for number in (*top, *measures)]
-    assert (event["origin"], event["source"], event["state"], event["update_id"]) == (
-        origin,
-        source,
-        state,
-        update_id,
-    )
+    for top in (*tops, tops[0]):
+        event = read(SPREADS, one.spread(origin, source, state, update_id, top, exchange, 1, 2, 3))
+        expected = (*top, *measure(top[0], top[2]))
+        assert [event[name] for name in names] == [decimal(number) for number in expected]
+        assert (
+            event["origin"],
+            event["source"],
+            event["state"],
+            event["update_id"],
+            event["exchange_time"],
+        ) == (
+            origin,
+            source,
+            state,
+            update_id,
+            moment(exchange),
+        )
 
 
 LEVELS = st.lists(st.tuples(SCALED, SCALED), max_size=20).map(
@@ -153,16 +161,15 @@ LEVELS = st.lists(st.tuples(SCALED, SCALED), max_size=20).map(
 )
 
 
-@given(STATES, st.sampled_from(["interval", "resync"]), LEVELS, LEVELS, OPTIONAL, OPTIONAL)
-def test_book_snapshots_read_back(
-    state: Any, reason: Any, bids: Any, asks: Any, spread: int | None, bps: int | None
-) -> None:
+@given(STATES, st.sampled_from(["interval", "resync"]), LEVELS, LEVELS)
+def test_book_snapshots_read_back(state: Any, reason: Any, bids: Any, asks: Any) -> None:
     event = read(
         BOOK_SNAPSHOTS,
-        writer("BTC-USDT").book_snapshot("ws", state, reason, 7, bids, asks, spread, bps, 5, 6, 7, 8),
+        writer("BTC-USDT").book_snapshot("ws", state, reason, 7, bids, asks, 5, 6, 7, 8),
     )
     names = ("bid_prices", "bid_quantities", "ask_prices", "ask_quantities")
     assert [event[name] for name in names] == [[decimal(n) for n in side] for side in (*bids, *asks)]
+    _, spread, bps = measure(bids[0][0] if bids[0] else None, asks[0][0] if asks[0] else None)
     assert (event["state"], event["reason"], event["spread"], event["spread_bps"]) == (
         state,
         reason,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 __all__ = ["half_even", "measure"]
 
 _BPS = 2 * 10_000 * 10**18
@@ -16,12 +14,8 @@ def half_even(numerator: int, denominator: int) -> int:
     return quotient + (double > denominator or (double == denominator and quotient & 1))
 
 
-@lru_cache(maxsize=1 << 16)
 def measure(bid: int | None, ask: int | None) -> tuple[int | None, int | None, int | None]:
-    """Mid, spread and spread in basis points; None where a side is empty or the mid is zero.
-
-    Most events change a quantity and leave both prices, so the last measures are remembered.
-    """
+    """Mid, spread and spread in basis points; None where a side is empty or the mid is zero."""
     if bid is None or ask is None:
         return None, None, None
     total, spread = bid + ask, ask - bid

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 import pytest
 
-from streams.measures import half_even, measure
+from schemas.measures import half_even, measure
 
 UNIT = 10**18
 
