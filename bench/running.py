@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,8 +28,10 @@ __all__ = ["PARTS", "Plan", "run"]
 
 PARTS = ("handler", "worker", "sink", "producer", "peers")
 _FAUST_FRAMES = 60_000
-_SINK_COPIES = 4
-_LEAST_ROWS = 10_000
+_SINK_ROWS = 1_000_000
+"""Each table's events are copied until it has so many: fewer are stored before the sink has got going."""
+_MOST_COPIES = 16
+_LEAST_ROWS = 100_000
 """A table with fewer rows is stored before a rate can be taken."""
 
 
@@ -142,9 +145,14 @@ class _Bench:
 
     def _sinks(self, stage: Stage, prefix: str) -> None:
         """All tables at once, then each that has rows enough alone."""
-        with _bar("events for the sink", sum(self.events.values()) * _SINK_COPIES) as advanced:
-            source = multiply(stage, prefix, _SINK_COPIES, advanced)
-        rows = {table: count * _SINK_COPIES for table, count in self.events.items() if count}
+        copies = {
+            table: min(_MOST_COPIES, math.ceil(_SINK_ROWS / count))
+            for table, count in self.events.items()
+            if count
+        }
+        rows = {table: self.events[table] * count for table, count in copies.items()}
+        with _bar("events for the sink", sum(rows.values())) as advanced:
+            source = multiply(stage, prefix, copies, advanced)
         name = source.rstrip(".")
         choices = {"sink": rows} | {
             f"sink.{table}": {table: count} for table, count in rows.items() if count >= _LEAST_ROWS

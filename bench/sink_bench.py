@@ -41,8 +41,8 @@ class SinkRun:
     clickhouse_peak_mib: float
 
 
-def multiply(stage: Stage, prefix: str, copies: int, advanced: Advanced) -> str:
-    """Write all events under ``prefix`` to topics of another one, ``copies`` times; returns that prefix.
+def multiply(stage: Stage, prefix: str, copies: Mapping[str, int], advanced: Advanced) -> str:
+    """Write all events under ``prefix`` to topics of another one, each topic ``copies`` times; returns that prefix.
 
     A minute of market is soon stored. Each copy's event ids name a source of their own, so that they are new events.
     """
@@ -64,7 +64,7 @@ def multiply(stage: Stage, prefix: str, copies: int, advanced: Advanced) -> str:
     for topic in EVENT_TOPICS:
         events = list(_read(stage, prefix + topic.name))
         head = b"\x00" + ids[topic].to_bytes(4, "big")
-        for number in range(copies):
+        for number in range(copies.get(topic.name, 0)):
             for message in events:
                 identity = b"copy%d." % number + _identity(message)
                 value = head + (message.value() or b"")[5:]

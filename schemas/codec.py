@@ -2,8 +2,8 @@
 
 Avro's ``decimal`` is a length and a big-endian two's-complement integer, its ``long`` a zig-zag varint. Prices and
 quantities are scaled ints (18 digits after the point) from the frame to the event, so writing one is one conversion. Readers
-anywhere see ordinary Avro; ``tests/properties`` holds every form against fastavro. Nothing is remembered: past the
-processor's caches, finding a number's written form takes longer than writing it.
+anywhere see ordinary Avro; ``tests/properties`` holds every form against fastavro. No number's form is remembered: past
+the processor's caches finding it takes longer than writing it.
 """
 
 from __future__ import annotations
@@ -47,6 +47,19 @@ _MORE = [bytes((n & 0x7F | 0x80, n >> 7 | 0x80)) for n in range(1 << 14)]
 _MASK = (1 << 14) - 1
 
 
+class _High(dict[int, bytes]):
+    """What follows the lowest 28 bits: of times and ids the same for minutes and millions. Bounded."""
+
+    def __missing__(self, n: int) -> bytes:
+        if len(self) >= 1 << 12:
+            self.clear()
+        written = self[n] = _varint(n)
+        return written
+
+
+_HIGH = _High()
+
+
 def long_bytes(n: int) -> bytes:
     """Avro ``int`` or ``long``: any 64-bit ``n``."""
     n = n << 1 if n >= 0 else (-n << 1) - 1
@@ -54,17 +67,7 @@ def long_bytes(n: int) -> bytes:
         return _LAST[n]
     if n < 1 << 28:
         return _MORE[n & _MASK] + _LAST[n >> 14]
-    if n < 1 << 42:
-        return _MORE[n & _MASK] + _MORE[n >> 14 & _MASK] + _LAST[n >> 28]
-    if n < 1 << 56:
-        return _MORE[n & _MASK] + _MORE[n >> 14 & _MASK] + _MORE[n >> 28 & _MASK] + _LAST[n >> 42]
-    return (
-        _MORE[n & _MASK]
-        + _MORE[n >> 14 & _MASK]
-        + _MORE[n >> 28 & _MASK]
-        + _MORE[n >> 42 & _MASK]
-        + _LAST[n >> 56]
-    )
+    return _MORE[n & _MASK] + _MORE[n >> 14 & _MASK] + _HIGH[n >> 28]
 
 
 def text_bytes(text: str) -> bytes:
