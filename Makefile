@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests of one file share a platform and stay together; most of their time is waiting.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help demo up test lint typecheck unit test-containers lock clean
@@ -18,10 +20,10 @@ up: $(VENV)/.runtime ## the same against the real exchanges
 	@$(BIN)/bookmill up $(ARGS)
 
 test: lint typecheck ## lint, types and all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 unit: $(VENV)/.dev ## the fast tests alone
-	@$(BIN)/python -m pytest tests/unit tests/properties $(ARGS)
+	@$(PYTEST) tests/unit tests/properties $(ARGS)
 
 test-containers: $(VENV)/.dev ## the integration tests on containers instead of the embedded platform
 	@BOOKMILL_TEST_PLATFORM=containers $(BIN)/python -m pytest tests/integration $(ARGS)

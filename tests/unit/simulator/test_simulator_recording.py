@@ -36,7 +36,7 @@ def test_frames_are_kept_byte_for_byte(tmp_path: Path) -> None:
 
 def test_packed_files_in_order_are_one_recording_and_micros_become_nanos(tmp_path: Path) -> None:
     first, second = tmp_path / "first.gz", tmp_path / "second.dat"
-    first.write_bytes(gzip.compress(GOOD))
+    first.write_bytes(gzip.compress(GOOD, mtime=0))
     second.write_bytes(b"1680652700423575 " + TRADE + b"\n")
     recording = read_recording("BTC-USDT", [first, second])
     assert recording.frames == [DEPTH, TRADE, TRADE]
@@ -53,7 +53,7 @@ def test_packed_files_in_order_are_one_recording_and_micros_become_nanos(tmp_pat
         (b"1723161253937085771 {}\n", "line 1: neither a frame nor"),
         (b"", "no frame in the recording"),
         (b"1723161253937085768 " + TRADE + b"\n", "no REST snapshot"),
-        (gzip.compress(GOOD)[:-20], "is damaged after line"),
+        (gzip.compress(GOOD, mtime=0)[:-20], "is damaged after line"),
     ],
 )
 def test_a_broken_recording_is_named_with_its_line(tmp_path: Path, content: bytes, complaint: str) -> None:

@@ -1,0 +1,102 @@
+"""The batch transport's own part: batches by partition, fetched ahead, and nothing of an older generation."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from types import SimpleNamespace
+from typing import Any
+
+import aiokafka
+import pytest
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams.transport import Consumer, _ConsumerThread
+
+ONE, TWO = TP("raw.binance.spot", 0), TP("raw.binance.spot", 1)
+
+
+def record(offset: int) -> Any:
+    return SimpleNamespace(offset=offset, timestamp=1_723_161_256_000, timestamp_type=1)
+
+
+class Scripted(Consumer):
+    """The consumer without Kafka: gives ``script`` out, fetch by fetch; a callable is run first."""
+
+    should_stop = False
+
+    def __init__(self, *script: Any) -> None:
+        self.app: Any = SimpleNamespace(consumer_generation_id=7)
+        self.script = list(script)
+        self.asked = self.sought = 0
+        self.flow_active = True
+        self._buffered_partitions = set()
+
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109, ARG002  the library's
+        self.asked += 1
+        await asyncio.sleep(0)
+        return (self.script.pop(0) if self.script else {}), {ONE, TWO}
+
+    async def perform_seek(self) -> None:
+        self.sought += 1
+
+
+async def taken(consumer: Scripted) -> list[tuple[TP, list[int], int]]:
+    return [
+        (tp, [each.offset for each in message.value], message.generation_id)
+        async for tp, message in consumer.getmany(1.0)
+    ]
+
+
+def test_a_message_is_all_of_a_partition() -> None:
+    async def run() -> None:
+        consumer = Scripted({ONE: [record(3), record(4)], TWO: [record(9)]})
+        assert await taken(consumer) == [(ONE, [3, 4], 7), (TWO, [9], 7)]
+
+    asyncio.run(run())
+
+
+def test_the_next_batch_is_asked_for_before_one_is_handed_over() -> None:
+    async def run() -> None:
+        consumer = Scripted({ONE: [record(1)]}, {ONE: [record(2)]})
+        async for _ in consumer.getmany(1.0):
+            await asyncio.sleep(0.001)
+            assert consumer.asked == 2
+        assert await taken(consumer) == [(ONE, [2], 7)]
+        await asyncio.sleep(0.001)
+        assert consumer.asked == 3
+
+    asyncio.run(run())
+
+
+def test_what_came_before_a_rebalance_is_not_handed_over_after_it() -> None:
+    async def run() -> None:
+        consumer = Scripted({ONE: [record(1)]}, {ONE: [record(2)]}, {ONE: [record(1)]})
+        await taken(consumer)
+        await asyncio.sleep(0.001)  # the second is here
+        consumer.app.consumer_generation_id = 8
+        assert await taken(consumer) == []
+        assert await taken(consumer) == [(ONE, [1], 8)]
+
+    asyncio.run(run())
+
+
+def test_while_the_flow_is_stopped_the_position_goes_back() -> None:
+    async def run() -> None:
+        consumer = Scripted({ONE: [record(1)]})
+        consumer.flow_active = False
+        assert await taken(consumer) == []
+        assert consumer.sought == 1
+
+    asyncio.run(run())
+
+
+def test_an_empty_fetch_comes_back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Faust's 1500 ms a partition that ran dry stood still while empty ones were waited for."""
+    made = SimpleNamespace(_fetch_max_wait_ms=1500)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: made)
+    thread = object.__new__(_ConsumerThread)
+    assert thread._create_worker_consumer(None)._fetch_max_wait_ms <= 50
+    # The name is aiokafka's own: it is still what its fetcher is made with.
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in inspect.getsource(aiokafka.AIOKafkaConsumer.start)
