@@ -69,7 +69,8 @@ class Run:
         self._asked_s = self._shown_s = 0.0
         self._exchange_incarnation = 1
         self._first_live_s: float | None = None
-        self._lag = dict.fromkeys(_MILL, 0)
+        self._lag = {"worker": 0, "sink": 0}
+        self._lost = 0
         self._problems: list[str] = []
         self._started_s = time.monotonic()
 
@@ -158,6 +159,7 @@ class Run:
                 self._drain("producer", self._not_in_kafka)
         self._end("producer")
         if self._account:
+            self._lost = self._not_in_kafka() if self._exchange else 0
             self._drain("worker", self._account.unprocessed)
         self._end("worker")
         if self._account:
@@ -173,6 +175,7 @@ class Run:
             figures=figures,
             sent={m: self._exchange.sent(m) for m in self._exchange.markets} if self._exchange else None,
             handed_over=self._pipeline.tally.total("handed_over"),
+            lost=self._lost,
             gaps=self._pipeline.tally.total("gaps"),
             lag=self._lag,
             restarts=self._pipeline.restarts,
@@ -209,9 +212,10 @@ class Run:
                 verdict = drain.look(left())
             except UnavailableError as error:
                 verdict, reason = drain.look(None), str(error)
-            self._lag[name] = drain.left
-            if verdict is Verdict.DONE:
-                return
+            if name in self._lag:
+                self._lag[name] = drain.left
+            if verdict is Verdict.DONE or (verdict is Verdict.STUCK and name not in self._lag):
+                return  # what a producer has not written by now it never will: it is counted as lost
             if verdict is Verdict.STUCK:
                 self._problems.append(
                     f"The {name} was not waited for any longer: {drain.left:,} records were left. "

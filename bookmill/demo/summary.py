@@ -19,7 +19,7 @@ __all__ = ["Summary"]
 class Summary:
     """A finished run; ``began`` is False when it was stopped before a frame could be collected. ``sent`` is what the simulated exchange sent, by market; None with real exchanges, which do not tell.
 
-    ``handed_over`` frames came over two connections while one replaced the other, and were written once. ``lag`` is what was left undone, in records, by part; both are 0 after a run that was drained.
+    ``handed_over`` frames came over two connections while one replaced the other, and were written once. ``lost`` frames were sent to a producer that was killed before it had them in Kafka: an exchange does not send them again. ``lag`` is what was left undone, in records, by part, for the next start; 0 after a run that was drained.
     """
 
     title: str
@@ -27,6 +27,7 @@ class Summary:
     figures: Figures
     sent: dict[str, Sent] | None
     handed_over: int
+    lost: int
     gaps: int
     lag: dict[str, int]
     restarts: dict[str, int]
@@ -54,6 +55,7 @@ class Summary:
             "frames_sent": self.frames_sent,
             "frames_in_kafka": self.frames_in_kafka,
             "frames_sent_twice": self.handed_over,
+            "frames_lost": self.lost,
             "events": figures.events,
             "rows": figures.rows,
             "gaps": self.gaps,
@@ -90,6 +92,12 @@ class Summary:
             table.add_row("frames sent by the exchange", f"{self.frames_sent:,}", by_market)
         by_topic = ", ".join(f"{topic} {count:,}" for topic, count in self.figures.frames.items())
         table.add_row("frames in Kafka", f"{self.frames_in_kafka:,}", by_topic)
+        if self.lost:
+            table.add_row(
+                "frames lost",
+                f"{self.lost:,}",
+                "sent to a producer that was killed before it had written them",
+            )
         for name, count in self.figures.events.items():
             rows = self.figures.rows.get(name, 0)
             total = self.figures.rows_total.get(name, 0)

@@ -131,6 +131,19 @@ def test_a_demo_agrees_with_itself_and_leaves_nothing_running_also_when_parts_ar
     assert demo.processes() == []
 
 
+def test_what_a_killed_producer_had_not_written_is_told_as_lost(start: Callable[..., Demo]) -> None:
+    demo = start("--json")
+    wait_until(is_running(demo), "books are live", timeout_s=120)
+    demo.part("produce").kill()
+    wait_until(lambda: demo.said().count("producer: up") == 2, "the producer is up again")
+    time.sleep(3.0)
+    demo.process.send_signal(signal.SIGINT)
+    summary = demo.summary()
+    assert summary["frames_sent"] == summary["frames_in_kafka"] + summary["frames_lost"]
+    assert (summary["lag"], summary["problems"], summary["events"]) == (0, [], summary["rows"])
+    assert (summary["restarts"]["producer"], summary["restarts"]["worker"]) == (1, 0)
+
+
 def test_nothing_outlives_a_killed_demo(start: Callable[..., Demo]) -> None:
     demo = start()
     wait_until(lambda: "producer: up" in demo.said(), "the producer is up", timeout_s=120)
