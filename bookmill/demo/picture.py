@@ -95,13 +95,21 @@ def take(
                 part.state_s,
                 part.restarts,
                 _platform_memory(data_dir) if name == "platform" else memory_mib(part.pid),
-                "; ".join(statuses[name].problems.values()) if name in statuses and part.pid else "",
+                _note(pipeline, name),
             )
             for name, part in pipeline.parts.items()
         ),
         books=books(statuses["worker"].statistics.get("instruments", {})) if "worker" in statuses else (),
         hint=hint,
     )
+
+
+def _note(pipeline: Pipeline, name: str) -> str:
+    part = pipeline.parts[name]
+    if part.state is State.RESTARTING:  # it is gone, and nobody answers
+        return pipeline.last_words(name)
+    status = pipeline.statuses.get(name)
+    return "; ".join(status.problems.values()) if status and part.pid else ""
 
 
 def books(instruments: Mapping[str, Mapping[str, Any]]) -> tuple[BookLine, ...]:

@@ -72,7 +72,7 @@ class Pipeline:
 
         if probe is not None:
             self._probes[name] = probe
-        part = self.parts[name] = Supervised(name, launch, said=lambda: self._said(name), attempts=attempts)
+        part = self.parts[name] = Supervised(name, launch, said=lambda: self.last_words(name), attempts=attempts)
         part.start()
         return part
 
@@ -116,7 +116,7 @@ class Pipeline:
         for part in reversed(self.parts.values()):
             part.kill()
 
-    def _said(self, name: str) -> str:
+    def last_words(self, name: str) -> str:
         """Why a part ended, in its own words: the sentence for the user where it wrote one, else the end of its log."""
         lines = last_lines(self.log_path(name), 30)
         sentences = [line.removeprefix(_SENTENCE) for line in lines if line.startswith(_SENTENCE)]
