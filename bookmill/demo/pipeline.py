@@ -72,7 +72,9 @@ class Pipeline:
 
         if probe is not None:
             self._probes[name] = probe
-        part = self.parts[name] = Supervised(name, launch, said=lambda: self.last_words(name), attempts=attempts)
+        part = self.parts[name] = Supervised(
+            name, launch, said=lambda: self.last_words(name), attempts=attempts
+        )
         part.start()
         return part
 
