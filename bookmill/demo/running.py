@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
-from typing import Any, Protocol
+from contextlib import ExitStack
+from typing import Any
 
 from bookmill.addresses import Addresses, embedded_state, resolve
 from bookmill.check import require_configured
@@ -15,19 +15,17 @@ from bookmill.demo.drain import Drain, Verdict
 from bookmill.demo.exchange import SimulatedExchange
 from bookmill.demo.interrupts import InterruptedRunError, Interrupts
 from bookmill.demo.names import environment, markets, needs_platform
-from bookmill.demo.picture import Picture, take
 from bookmill.demo.pipeline import PROGRAM, Pipeline, inherited
 from bookmill.demo.statuses import Statuses
 from bookmill.demo.summary import Summary
 from bookmill.demo.supervisor import State
+from bookmill.demo.watch import TICK_S, Display, Watch
 from bookmill.errors import UnavailableError
 from bookmill.processes import Child
 from bookmill.settings import Settings
 
-__all__ = ["Display", "Run"]
+__all__ = ["Run"]
 
-_TICK_S = 0.1
-_ASK_S = 1.0
 _LEADERS_S = 30.0
 _TERMINATED = (
     128 + signal.SIGTERM
@@ -36,13 +34,6 @@ _MILL = ("producer", "worker", "sink")
 _GRACE_S = {"exchange": 10.0, "platform": 90.0, "producer": 30.0, "worker": 45.0, "sink": 60.0}
 _PATIENCE_S = {"producer": 5.0, "worker": 60.0, "sink": 60.0}
 """How long a part may make no progress with its last records before they are left for the next start."""
-
-
-class Display(AbstractContextManager["Display"], Protocol):
-    """Where pictures are shown."""
-
-    def show(self, picture: Picture) -> None:
-        """Show one."""
 
 
 class Run:
@@ -64,15 +55,9 @@ class Run:
         self._display = display
         self._interrupts = Interrupts()
         self._account: Account | None = None
-        self._showing = False
-        self._state = "starting"
-        self._asked_s = self._shown_s = 0.0
-        self._exchange_incarnation = 1
-        self._first_live_s: float | None = None
         self._lag = {"worker": 0, "sink": 0}
         self._lost = 0
         self._problems: list[str] = []
-        self._started_s = time.monotonic()
 
     def execute(self) -> Summary:
         """Run until the duration is over, the recordings are played, or SIGINT or SIGTERM comes; then drain and stop.
@@ -81,10 +66,19 @@ class Run:
         signal came: it is down at once then. Nothing is left running in any case.
         """
         with ExitStack() as stack:
-            self._statuses = stack.enter_context(Statuses())
+            statuses = stack.enter_context(Statuses())
             stack.enter_context(self._interrupts)
-            self._pipeline = Pipeline(self._settings.data_dir.absolute() / "log", self._statuses)
+            data_dir = self._settings.data_dir.absolute()
+            self._pipeline = Pipeline(data_dir / "log", statuses)
             stack.callback(self._pipeline.kill)
+            self._watch = Watch(
+                self._pipeline,
+                statuses,
+                self._interrupts,
+                exchange=self._exchange,
+                title=self._title,
+                data_dir=data_dir,
+            )
             try:
                 self._bring_up(stack)
                 self._work()
@@ -104,11 +98,10 @@ class Run:
         own_platform = needs_platform(self._settings) and not running
         if own_platform:
             self._fetch_platform()
-        stack.enter_context(self._display)
-        self._showing = True
+        self._watch.display = stack.enter_context(self._display)
         if own_platform:
             self._start("platform", ["platform", "run"], {}, attempts=1, probe=self._platform_runs)
-            self._wait_until(lambda: self._pipeline.all_up(["platform"]))
+            self._watch.wait_until(lambda: self._pipeline.all_up(["platform"]))
         addresses = resolve(self._settings)
         raw = [f"raw.{exchange}.{market}" for exchange, market in markets(self._settings)]
         self._account = self._open_account(addresses, raw)
@@ -116,7 +109,7 @@ class Run:
         told = environment(self._settings, addresses)
         for name, arguments in (("producer", "produce"), ("worker", "worker"), ("sink", "sink")):
             self._start(name, [arguments], told)
-        self._wait_until(lambda: self._pipeline.all_up(_MILL))
+        self._watch.wait_until(lambda: self._pipeline.all_up(_MILL))
 
     def _fetch_platform(self) -> None:
         """In front of the user: the first time it is a download of minutes, with a bar of its own.
@@ -126,7 +119,7 @@ class Run:
         fetch = Child("download", [*PROGRAM, "platform", "fetch"], log_path=None, env=inherited())
         fetch.start()
         try:
-            self._wait_until(lambda: fetch.poll() is not None)
+            self._watch.wait_until(lambda: fetch.poll() is not None)
         finally:
             fetch.stop()
         if fetch.poll():
@@ -141,13 +134,13 @@ class Run:
             except UnavailableError:
                 if time.monotonic() > deadline_s:
                     raise
-            self._tick()
+            self._watch.tick()
 
     def _work(self) -> None:
-        self._state = "running"
+        self._watch.state = "running"
         up_s = time.monotonic()
         while self._duration_s is None or time.monotonic() - up_s < self._duration_s:
-            self._tick()
+            self._watch.tick()
             if self._exchange and self._exchange.finished:
                 return
 
@@ -165,8 +158,8 @@ class Run:
         if self._account:
             self._drain("sink", self._account.unstored)
         self._end("sink")
-        self._state = "counting"
-        self._show()
+        self._watch.state = "counting"
+        self._watch.show()
         figures = self._figures()
         self._end("platform")
         return Summary(
@@ -179,9 +172,9 @@ class Run:
             gaps=self._pipeline.tally.total("gaps"),
             lag=self._lag,
             restarts=self._pipeline.restarts,
-            books=self._books(),
-            wall_s=time.monotonic() - self._started_s,
-            first_live_book_s=self._first_live_s,
+            books=self._watch.books(),
+            wall_s=self._watch.uptime_s,
+            first_live_book_s=self._watch.first_live_s,
             problems=self._problems,
         )
 
@@ -222,18 +215,18 @@ class Run:
                     f"{reason or f'Its log is {self._pipeline.log_path(name)}.'}"
                 )
                 return
-            self._state = f"draining the {name}: {drain.left:,} records left"
+            self._watch.state = f"draining the {name}: {drain.left:,} records left"
             for _ in range(3):
-                self._tick()
+                self._watch.tick()
 
     def _end(self, name: str) -> None:
         part = self._pipeline.parts.get(name)
         if part is None or not part.running:
             return
-        self._state = f"stopping the {name}"
+        self._watch.state = f"stopping the {name}"
         self._pipeline.ask()
         part.stop()
-        self._wait_until(lambda: part.state is State.ENDED)
+        self._watch.wait_until(lambda: part.state is State.ENDED)
         if part.ended_with not in {0, _TERMINATED}:
             self._problems.append(
                 f"The {name} ended with exit status {part.ended_with}; its log is {self._pipeline.log_path(name)}."
@@ -247,7 +240,7 @@ class Run:
         deadline_s = time.monotonic() + 30.0
         while any(part.running for part in self._pipeline.parts.values()) and time.monotonic() < deadline_s:
             self._pipeline.step()
-            time.sleep(_TICK_S)
+            time.sleep(TICK_S)
 
     def _start(
         self,
@@ -271,54 +264,3 @@ class Run:
     def _platform_runs(self, pid: int | None) -> bool:
         state: Mapping[str, Any] | None = embedded_state(self._settings.data_dir.absolute())
         return state is not None and state["pid"] == pid
-
-    def _wait_until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self._tick()
-
-    def _tick(self) -> None:
-        """A tenth of a second in the life of the pipeline."""
-        self._pipeline.step()
-        now_s = time.monotonic()
-        if now_s - self._asked_s >= _ASK_S:
-            self._asked_s = now_s
-            self._pipeline.ask()
-            self._ask_exchange()
-            self._watch_books()
-            self._show()
-        time.sleep(_TICK_S)
-        self._interrupts.check()
-
-    def _ask_exchange(self) -> None:
-        if self._exchange is None:
-            return
-        part = self._pipeline.parts["exchange"]
-        if part.incarnation != self._exchange_incarnation:
-            self._exchange_incarnation = part.incarnation
-            self._exchange.began_anew()
-        if part.state is State.UP:
-            self._exchange.ask(self._statuses.get)
-
-    def _watch_books(self) -> None:
-        if self._first_live_s is None and self._books().get("live") and self._pipeline.tally.total("joins"):
-            self._first_live_s = round(time.monotonic() - self._started_s, 1)
-
-    def _books(self) -> dict[str, int]:
-        status = self._pipeline.statuses.get("worker")
-        states = [each["state"] for each in status.statistics["instruments"].values()] if status else []
-        return {"live": states.count("live"), "total": len(states)}
-
-    def _show(self) -> None:
-        if self._showing:
-            self._display.show(
-                take(
-                    self._pipeline,
-                    title=self._title,
-                    state=self._state,
-                    hint="Ctrl-C stops in order, a second one at once."
-                    if not self._interrupts.count
-                    else "Ctrl-C once more stops at once.",
-                    started_s=self._started_s,
-                    data_dir=self._settings.data_dir.absolute(),
-                )
-            )

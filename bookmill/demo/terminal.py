@@ -16,8 +16,9 @@ from bookmill.demo.foreground import foreground
 from bookmill.demo.interrupts import InterruptedRunError
 from bookmill.demo.lines import Lines
 from bookmill.demo.names import markets
-from bookmill.demo.running import Display, Run
+from bookmill.demo.running import Run
 from bookmill.demo.view import Screen
+from bookmill.demo.watch import Display
 from bookmill.errors import ConfigurationError
 from bookmill.settings import Settings
 
