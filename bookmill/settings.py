@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, SecretStr
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -98,6 +100,29 @@ class ClickHouseSettings(_Section):
     """Where the tables are."""
 
 
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
+def _proxy(given: SecretStr) -> SecretStr:
+    """A proxy's address, or an error that does not repeat it: it may hold a password."""
+    try:
+        parts = urlsplit(given.get_secret_value())
+        port = parts.port
+    except ValueError:
+        raise PydanticCustomError("secret_url", "it is no URL with a port number") from None
+    if parts.scheme not in _PROXY_SCHEMES:
+        raise PydanticCustomError(
+            "secret_url", "its scheme is '{scheme}', known are http, https, socks5", {"scheme": parts.scheme}
+        )
+    if not parts.hostname or port is None:
+        raise PydanticCustomError("secret_url", "it needs host and port, like socks5://127.0.0.1:1080")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise PydanticCustomError("secret_url", "nothing may stand behind its port")
+    if (parts.username is None) != (parts.password is None):
+        raise PydanticCustomError("secret_url", "user and password go together")
+    return given
+
+
 class MarketSettings(_Section):
     """What to collect on one market of one exchange. Addresses left out are the exchange's own."""
 
@@ -111,6 +136,8 @@ class MarketSettings(_Section):
     """Instead of the exchange's own, without path."""
     rest_url: str | None = None
     """Instead of the exchange's own, without path."""
+    proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = None
+    """`http://`, `https://` (CONNECT) or `socks5://` (it resolves the names) with `host:port` and, where it asks for them, `user:password@`: sockets and REST go through it and no other way."""
 
 
 class ProducerSettings(_Section):

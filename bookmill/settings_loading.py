@@ -55,6 +55,8 @@ def _sentence(error: ValidationError) -> str:
     more = f" ({error.error_count() - 1} more after it.)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         return f"Unknown setting '{key}'{_origin(location)}.{_nearest(location)}{more}"
+    if first["type"].startswith("secret_"):
+        return f"Setting '{key}'{_origin(location)} is wrong: {first['msg']}.{more}"
     return (
         f"Setting '{key}'{_origin(location)} is wrong: {first['msg'].lower()}, got {first['input']!r}.{more}"
     )

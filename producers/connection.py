@@ -6,18 +6,16 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from ipaddress import ip_address
-from typing import Any
-from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from producers.kafka_writer import KafkaWriter
+from producers.proxy import socket_options
 from producers.stream import Stream
 from venues.interface import Route, Venue
 
-__all__ = ["FAILURES", "Connection", "is_local"]
+__all__ = ["FAILURES", "Connection"]
 
 FAILURES = (OSError, TimeoutError, WebSocketException)
 """What a connection can end with, or not come about with."""
@@ -31,14 +29,6 @@ _PACE = 0.8
 
 Aside = Callable[[bytes, Route | None, int], bool]
 """Takes a frame that belongs to no stream (with its route, if any, and receive time); True asks for a new connection."""
-
-
-def is_local(url: str) -> bool:
-    """Whether an address is on this machine: then no proxy stands in between, whatever the environment says."""
-    host = urlsplit(url).hostname or ""
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
 
 
 class Connection:
@@ -63,9 +53,10 @@ class Connection:
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def open(cls, name: str, url: str, streams: Mapping[Route, Stream]) -> Connection:
-        """Connect and shake hands; raises one of ``FAILURES``."""
-        options: dict[str, Any] = {"proxy": None} if is_local(url) else {}
+    async def open(
+        cls, name: str, url: str, streams: Mapping[Route, Stream], *, proxy: str | None = None
+    ) -> Connection:
+        """Connect, through ``proxy`` where there is one, and shake hands; raises one of ``FAILURES``."""
         socket = await connect(
             url,
             compression=None,
@@ -74,7 +65,7 @@ class Connection:
             ping_interval=None,  # theirs are answered; ours would count as requests, and data is liveness enough
             max_size=_LARGEST_FRAME,
             max_queue=_QUEUE_FRAMES,
-            **options,
+            **socket_options(url, proxy),
         )
         return cls(name, socket, streams)
 

@@ -21,6 +21,7 @@ from bookmill.backoff import Backoff
 from bookmill.settings import ProducerSettings
 from producers.connection import FAILURES, Aside, Connection
 from producers.kafka_writer import KafkaWriter
+from producers.proxy import through
 from producers.stream import Stream
 from venues.interface import ConnectionPlan, Venue
 
@@ -79,6 +80,7 @@ class Line:
         settings: ProducerSettings,
         writer: KafkaWriter,
         aside: Aside,
+        proxy: str | None = None,
     ) -> None:
         self.name = name
         self.state = LineState.CONNECTING
@@ -92,6 +94,7 @@ class Line:
         self._settings = settings
         self._writer = writer
         self._aside = aside
+        self._proxy = proxy
         self._backoff = Backoff(settings.backoff_initial_s, settings.backoff_max_s)
         self._open: set[Connection] = set()
         self._quiet = 0
@@ -126,7 +129,8 @@ class Line:
     async def _connect(self) -> Connection:
         if self.state is LineState.UNREACHABLE:
             _log.debug("connecting", line=self.name, url=self._url)
-        connection = await Connection.open(f"{self.name}.{self.counts.opened}", self._url, self._streams)
+        name = f"{self.name}.{self.counts.opened}"
+        connection = await Connection.open(name, self._url, self._streams, proxy=self._proxy)
         self._open.add(connection)
         self.counts.opened += 1
         return connection
@@ -138,7 +142,7 @@ class Line:
 
     def _failed(self, error: BaseException) -> None:
         self.counts.failures += 1
-        reason = str(error) or type(error).__name__
+        reason = (str(error) or type(error).__name__) + through(self._proxy)
         if self.problem != reason:
             _log.warning("no connection", line=self.name, url=self._url.partition("?")[0], reason=reason)
         self.problem = reason

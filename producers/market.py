@@ -61,11 +61,13 @@ class Market:
         self._topic = topic
         self._id = f"{producer_id}-{self.name}"
         self._waiting_s = 0.0
+        self._proxy = market.proxy.get_secret_value() if market.proxy else None
         self.rest = Rest(
             venue,
             market.rest_url or venue.rest_url,
             WeightBudget(venue.limits.weight_per_minute, settings.rest_weight_share),
             settings,
+            proxy=self._proxy,
         )
         self._require_budget()
 
@@ -116,6 +118,7 @@ class Market:
                     settings=self._settings,
                     writer=self._writer,
                     aside=self._aside,
+                    proxy=self._proxy,
                 )
             )
         async with asyncio.TaskGroup() as group:

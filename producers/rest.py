@@ -14,7 +14,7 @@ from bookmill.backoff import Backoff
 from bookmill.errors import RefusedError
 from bookmill.settings import ProducerSettings
 from producers.budget import WeightBudget
-from producers.connection import is_local
+from producers.proxy import rest_options, through
 from venues.interface import RestRequest, Venue
 
 __all__ = ["Rest", "RestCounts"]
@@ -50,6 +50,7 @@ class Rest:
         budget: WeightBudget,
         settings: ProducerSettings,
         *,
+        proxy: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
@@ -61,8 +62,9 @@ class Rest:
         self._settings = settings
         self._clock = clock
         self._turn = asyncio.Lock()
+        self._through = through(proxy)
         self._client = httpx2.AsyncClient(
-            timeout=_TIMEOUT_S, trust_env=not is_local(address), transport=transport
+            timeout=_TIMEOUT_S, transport=transport, **rest_options(address, proxy)
         )
 
     async def close(self) -> None:
@@ -107,7 +109,9 @@ class Rest:
             answer = await self._client.get(self._address + request.path, params=dict(request.params))
         except httpx2.HTTPError as error:
             self.counts.failed += 1
-            self._say(f"{self._address} does not answer: {str(error) or type(error).__name__}.")
+            self._say(
+                f"{self._address} does not answer: {str(error) or type(error).__name__}{self._through}."
+            )
             return None
         used = self._venue.used_weight(answer.headers)
         if used is not None:

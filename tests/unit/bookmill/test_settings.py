@@ -109,3 +109,32 @@ def test_the_page_of_settings_is_up_to_date_and_says_what_each_is() -> None:
     written = (Path(__file__).resolve().parents[3] / "docs" / "settings.md").read_text(encoding="utf-8")
     assert written == page()
     assert "|  |" not in written
+
+
+@pytest.mark.parametrize(
+    ("proxy", "sentence"),
+    [
+        ("ftp://me:hush@proxy:1", "its scheme is 'ftp', known are http, https, socks5."),
+        ("proxy:1080", "its scheme is 'proxy', known are http, https, socks5."),
+        ("socks5://me:hush@proxy", "it needs host and port, like socks5://127.0.0.1:1080."),
+        ("http://me:hush@proxy:99999", "it is no URL with a port number."),
+        ("http://proxy:1/hush", "nothing may stand behind its port."),
+        ("http://me@proxy:1", "user and password go together."),
+    ],
+)
+def test_a_wrong_proxy_is_named_without_its_password(proxy: str, sentence: str) -> None:
+    write(f"exchanges:\n  binance:\n    spot:\n      proxy: {proxy}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load()
+    key = "Setting 'exchanges.binance.spot.proxy' (file bookmill.yaml) is wrong: "
+    assert caught.value.message == key + sentence
+    assert "hush" not in str(caught.value)
+
+
+def test_a_proxy_is_masked_when_printed() -> None:
+    write("exchanges:\n  binance:\n    spot:\n      proxy: socks5://me:hush@proxy:1080\n")
+    settings = load()
+    proxy = settings.exchanges["binance"]["spot"].proxy
+    assert proxy is not None
+    assert proxy.get_secret_value() == "socks5://me:hush@proxy:1080"
+    assert "hush" not in f"{settings!r} {settings.model_dump_json()}"
