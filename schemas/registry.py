@@ -16,13 +16,15 @@ from schemas.catalogue import Topic, subject
 __all__ = ["COMPATIBILITY", "client", "register"]
 
 COMPATIBILITY = "FULL_TRANSITIVE"
+_TIMEOUT_S = 10
 _TRIES = 5
 _PAUSE_S = 0.2
 
 
 def client(settings: RegistrySettings, url: str) -> SchemaRegistryClient:
     """The ordinary Confluent client for the configured registry."""
-    config: dict[str, str] = {"url": url}
+    # Without a timeout an answer that is lost is waited for for ever; with one the request is repeated.
+    config: dict[str, str | int] = {"url": url, "timeout": _TIMEOUT_S}
     if settings.username:
         password = settings.password.get_secret_value() if settings.password else ""
         config["basic.auth.user.info"] = f"{settings.username}:{password}"

@@ -102,12 +102,12 @@ def test_a_record_goes_through_kafka_and_committed_offsets_survive_a_kill(
 def test_schema_ids_survive_a_kill_of_the_registry(platform: Platform, settings: Settings) -> None:
     subject = f"{settings.kafka.topic_prefix}trades-value"
     schema = Schema(json.dumps(ROW), "AVRO")
-    with SchemaRegistryClient({"url": platform.addresses.registry}) as client:
+    with SchemaRegistryClient({"url": platform.addresses.registry, "timeout": 10}) as client:
         schema_id = client.register_schema(subject, schema)
 
     platform.registry.kill()
     platform.registry.start()
-    with SchemaRegistryClient({"url": platform.addresses.registry}) as client:
+    with SchemaRegistryClient({"url": platform.addresses.registry, "timeout": 10}) as client:
         assert client.get_latest_version(subject).schema_id == schema_id
         assert client.register_schema(subject, schema) == schema_id
 

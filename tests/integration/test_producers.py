@@ -147,7 +147,7 @@ class Stage(ExitStack):
             "requested_time": time.time_ns() // 1000,
         }
         producer = Producer(client_config(settings.kafka, settings.kafka.bootstrap_servers or ""))
-        with SchemaRegistryClient({"url": settings.registry.url}) as registry:
+        with SchemaRegistryClient({"url": settings.registry.url, "timeout": 10}) as registry:
             serialize = AvroSerializer(registry, CONTROL_REQUESTS.schema_text)
             value = serialize(request, SerializationContext(topic, MessageField.VALUE))
         producer.produce(topic, value, f"binance.spot.{symbol}")

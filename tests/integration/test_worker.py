@@ -136,7 +136,7 @@ def test_events_are_those_of_the_pure_path_and_a_stock_consumer_reads_them(
     assert "Traceback" not in worker.log
 
     topic = prepared.kafka.topic_prefix + TRADES.name
-    with SchemaRegistryClient({"url": prepared.registry.url}) as registry:
+    with SchemaRegistryClient({"url": prepared.registry.url, "timeout": 10}) as registry:
         deserialize = AvroDeserializer(registry)
         for message in read_all(prepared, TRADES.name)[:20]:
             event = deserialize(message.value(), SerializationContext(topic, MessageField.VALUE))
@@ -261,7 +261,7 @@ def test_a_lost_book_asks_for_a_snapshot_and_comes_back(prepared: Settings, tmp_
         for number in range(prepared.kafka.partitions)
         for one in read_all(prepared, CONTROL_REQUESTS.name, number)
     ]
-    with SchemaRegistryClient({"url": prepared.registry.url}) as registry:
+    with SchemaRegistryClient({"url": prepared.registry.url, "timeout": 10}) as registry:
         request = AvroDeserializer(registry)(
             requests[0].value(), SerializationContext("control.requests", MessageField.VALUE)
         )
