@@ -12,7 +12,6 @@ import structlog
 from bookmill.backoff import Backoff
 from bookmill.errors import ConfigurationError, FrameError, RefusedError
 from bookmill.settings import MarketSettings, ProducerSettings
-from producers.budget import WeightBudget
 from producers.dead_letters import write_dead_letter
 from producers.instruments import Choice, choose
 from producers.kafka_writer import KafkaWriter
@@ -62,13 +61,7 @@ class Market:
         self._id = f"{producer_id}-{self.name}"
         self._waiting_s = 0.0
         self._proxy = market.proxy.get_secret_value() if market.proxy else None
-        self.rest = Rest(
-            venue,
-            market.rest_url or venue.rest_url,
-            WeightBudget(venue.limits.weight_per_minute, settings.rest_weight_share),
-            settings,
-            proxy=self._proxy,
-        )
+        self.rest = Rest.of(venue, market, settings)
         self._require_budget()
 
     async def run(self) -> None:

@@ -12,7 +12,7 @@ import structlog
 
 from bookmill.backoff import Backoff
 from bookmill.errors import RefusedError
-from bookmill.settings import ProducerSettings
+from bookmill.settings import MarketSettings, ProducerSettings
 from producers.budget import WeightBudget
 from producers.proxy import rest_options, through
 from venues.interface import RestRequest, Venue
@@ -65,6 +65,17 @@ class Rest:
         self._through = through(proxy)
         self._client = httpx2.AsyncClient(
             timeout=_TIMEOUT_S, transport=transport, **rest_options(address, proxy)
+        )
+
+    @classmethod
+    def of(cls, venue: Venue, market: MarketSettings, settings: ProducerSettings) -> Rest:
+        """As the settings say: where, how much of the weight, through which proxy."""
+        return cls(
+            venue,
+            market.rest_url or venue.rest_url,
+            WeightBudget(venue.limits.weight_per_minute, settings.rest_weight_share),
+            settings,
+            proxy=market.proxy.get_secret_value() if market.proxy else None,
         )
 
     async def close(self) -> None:

@@ -1,0 +1,45 @@
+"""``bookmill instruments``: what the exchanges offer, by their own metadata."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["instruments"]
+
+
+@click.command()
+@click.option("--exchange", help="Only this exchange of the settings.")
+@click.option("--market", "markets", multiple=True, help="Only this market, like spot or usdm; repeatable.")
+@click.option("--search", default="", help="Only symbols that contain this, like SOL.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line on stdout.")
+def instruments(exchange: str | None, markets: tuple[str, ...], search: str, *, as_json: bool) -> None:
+    """List instruments: symbol, the exchange's own spelling, tick, lot, and whether it trades.
+
+    Asks the exchanges of the settings (through their proxy where they have one); none of it is stored. What is collected
+    is marked; choose it with exchanges.<exchange>.<market>.symbols.
+
+    \b
+    Examples:
+      bookmill instruments --market spot --search SOL
+      bookmill instruments --exchange binance --json | jq -r .symbol
+    """
+    import asyncio
+
+    from rich.console import Console
+
+    from bookmill import log, settings_loading
+    from bookmill.errors import UnavailableError
+    from producers.app import chosen_markets
+    from producers.offers import ask_all, table
+
+    settings = settings_loading.load()
+    log.configure(settings.log)
+    chosen = chosen_markets(settings, exchange, markets, [])
+    answer = asyncio.run(ask_all(chosen, settings.producer, search))
+    if as_json:
+        for offer in answer.offers:
+            click.echo(offer.as_json())
+    elif answer.offers or not answer.problems:
+        Console().print(table(answer.offers))
+    if answer.problems:
+        raise UnavailableError(" ".join(answer.problems))
