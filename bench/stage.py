@@ -48,6 +48,7 @@ class Stage:
         self._progress = progress
         self._exit = ExitStack()
         self._prefixes = 0
+        self._children = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
@@ -114,10 +115,12 @@ class Stage:
     @contextmanager
     def child(self, name: str, argv: Sequence[str], environment: Mapping[str, str]) -> Any:
         """Any program as a child in the temporary folder, stopped at the end."""
+        self._children += 1
         child = Child(
-            name,
+            name.split(maxsplit=1)[0],
             argv,
-            log_path=self.folder / f"{name.replace(' ', '-')}.log",
+            # One for each: what an earlier run said must not be taken for this one's words.
+            log_path=self.folder / f"{self._children}-{name.split(maxsplit=1)[0]}.log",
             env=environment,
             cwd=self.folder,
             grace_s=20.0,
