@@ -21,6 +21,7 @@ def test_every_command_of_the_project_is_there() -> None:
         "bench",
         "check",
         "demo",
+        "instruments",
         "platform",
         "produce",
         "replay",
