@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from rich.table import Table
 
-from bookmill.errors import FrameError, RefusedError
+from bookmill.errors import BookmillError, UnavailableError
 from bookmill.settings import MarketSettings, ProducerSettings
 from producers.instruments import choose
 from producers.rest import Rest
@@ -76,7 +76,7 @@ async def ask_all(
     offers: list[Offer] = []
     problems: list[str] = []
     for (exchange, market), found in zip(markets, asked):
-        if isinstance(found, (FrameError, RefusedError)):
+        if isinstance(found, BookmillError):
             problems.append(f"{exchange}.{market} does not list its instruments: {found.message}")
         elif isinstance(found, BaseException):
             raise found
@@ -117,7 +117,7 @@ async def _ask(asked: Venue, market: MarketSettings, settings: ProducerSettings)
     try:
         body = await rest.get(asked.instruments_request(), wanted=lambda: time.monotonic() < end_s)
         if body is None:
-            raise RefusedError(rest.problem)
+            raise UnavailableError(rest.problem)
         return asked.parse_instruments(body)
     finally:
         await rest.close()

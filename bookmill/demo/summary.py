@@ -19,7 +19,7 @@ __all__ = ["Summary"]
 class Summary:
     """A finished run; ``began`` is False when it was stopped before a frame could be collected. ``sent`` is what the simulated exchange sent, by market; None with real exchanges, which do not tell.
 
-    ``handed_over`` frames came over two connections while one replaced the other, and were written once. ``lost`` frames were sent to a producer that was killed before it had them in Kafka: an exchange does not send them again. ``lag`` is what was left undone, in records, by part, for the next start; 0 after a run that was drained.
+    ``handed_over`` frames came over two connections while one replaced the other, and were written once. ``lost`` frames were sent to a producer that ended before it had them in Kafka: an exchange does not send them again. ``lag`` is what was left undone, in records, by part, for the next start; 0 after a run that was drained.
     """
 
     title: str
@@ -96,7 +96,7 @@ class Summary:
             table.add_row(
                 "frames lost",
                 f"{self.lost:,}",
-                "sent to a producer that was killed before it had written them",
+                "sent to a producer that ended before it had written them",
             )
         for name, count in self.figures.events.items():
             rows = self.figures.rows.get(name, 0)
