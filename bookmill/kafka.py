@@ -33,7 +33,7 @@ def client_config(settings: KafkaSettings, bootstrap_servers: str) -> dict[str, 
     return config | {name: value for name, value in optional.items() if value is not None}
 
 
-def require_reachable(settings: KafkaSettings, bootstrap_servers: str, *, timeout_s: float = 5.0) -> None:
+def require_reachable(settings: KafkaSettings, bootstrap_servers: str, *, timeout_s: float = 10.0) -> None:
     """Raise :class:`UnavailableError`, in one sentence, unless a broker answers within ``timeout_s`` seconds."""
     reasons: list[str] = []
 

@@ -19,8 +19,11 @@ from schemas.catalogue import Topic
 __all__ = ["ensure_topics"]
 
 _log = structlog.get_logger(__name__)
-_TIMEOUT_S = 30.0
-_ATTEMPT_S = 2.0
+_TIMEOUT_S = 90.0
+"""A broker that has just started on a busy machine needs long for hundreds of partitions."""
+_ATTEMPT_S = 5.0
+_NO_MATTER = (KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.REQUEST_TIMED_OUT)
+"""Another part made it; it is being made, which is waited for below."""
 
 
 def ensure_topics(settings: KafkaSettings, bootstrap_servers: str, topics: Iterable[Topic]) -> None:
@@ -54,8 +57,10 @@ def ensure_topics(settings: KafkaSettings, bootstrap_servers: str, topics: Itera
     for name, future in _create(admin, missing).items():
         try:
             future.result(timeout=_TIMEOUT_S)
+        except TimeoutError as error:
+            raise UnavailableError(f"Kafka did not create topic {name} within {_TIMEOUT_S:.0f} s.") from error
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            if error.args[0].code() not in _NO_MATTER:
                 raise RefusedError(f"Kafka does not create topic {name}: {error.args[0].str()}.") from error
         else:
             _log.info("topic created", topic=name, partitions=settings.partitions)

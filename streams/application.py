@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import faust
+import structlog
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
@@ -29,6 +30,8 @@ from venues.interface import Venue
 from venues.registry import venue
 
 __all__ = ["Prepared", "WorkerApp", "create_app", "prepare"]
+
+_log = structlog.get_logger(__name__)
 
 _TICK_S = 0.1
 _FINISH_S = 15.0
@@ -137,6 +140,7 @@ def create_app(prepared: Prepared) -> WorkerApp:
     @app.on_partitions_assigned.connect
     async def forget_others(_: Any, /, *arguments: Any, **__: Any) -> None:
         mill.keep_only(arguments[0])
+        _log.info("partitions assigned", count=mill.assigned)
 
     @app.on_before_shutdown.connect
     async def leave(*_: Any, **__: Any) -> None:

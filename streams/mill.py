@@ -10,7 +10,7 @@ import json
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -106,6 +106,8 @@ class Mill:
     ) -> None:
         self.settings = settings
         self.owned: dict[TP, OwnedPartition] = {}
+        """Assigned partitions that had records."""
+        self.assigned = 0
         self.counts: Counter[str] = Counter()
         self._prefix = prefix
         self._venues = venues
@@ -150,8 +152,9 @@ class Mill:
             if tp in self.owned:
                 self.owned[tp].committed = commit
 
-    def keep_only(self, assigned: Iterable[TP]) -> None:
+    def keep_only(self, assigned: Collection[TP]) -> None:
         """Forget partitions that belong to another worker now."""
+        self.assigned = len(set(assigned))
         for tp in self.owned.keys() - set(assigned):
             del self.owned[tp]
 

@@ -61,6 +61,7 @@ class WorkerPart:
             **{name: sum(getattr(book, name) for book in books) for name in _BOOK_COUNTERS},
             "requests": mill.requests.sent,
             "lag": self._lag(),
+            "assigned": mill.assigned,
             "partitions": len(mill.owned),
             "output_buffer": len(mill.output),
             "output_waits": mill.output.waits,
@@ -90,6 +91,9 @@ class WorkerPart:
         for tp, owned in list(mill.owned.items()):
             lag.add_metric([tp.topic, str(tp.partition)], owned.lag)
         yield lag
+        yield GaugeMetricFamily(
+            "bookmill_worker_assigned_partitions", "Partitions this worker reads.", value=mill.assigned
+        )
         yield GaugeMetricFamily(
             "bookmill_worker_output_buffer_records", "Records on the way to Kafka.", value=len(mill.output)
         )

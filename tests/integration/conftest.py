@@ -6,7 +6,7 @@ Programs come from the ordinary cache (``BOOKMILL_CACHE_DIR``), data goes to a t
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -20,8 +20,18 @@ from bookmill.settings import (
 )
 from embedded.platform import Platform
 from tests.integration import containers
+from tests.integration.parts import last_words
 
 ANY_PORTS = PlatformSettings(kafka_port=0, registry_port=0, clickhouse_port=0)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows what the parts it started said last."""
+    report = yield
+    if report.failed:
+        report.sections.append(("the parts' last words", last_words()))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,20 @@ import httpx2
 
 from bookmill.settings import Settings
 
-__all__ = ["RunningPart", "environment", "wait_until"]
+__all__ = ["RunningPart", "environment", "last_words", "wait_until"]
+
+_KEPT = 12
+_logs: deque[Path] = deque(maxlen=_KEPT)
+"""The logs of the parts started last: what a failed test shows."""
+
+
+def last_words(characters: int = 1500) -> str:
+    """The ends of the logs of the parts started last, each under its name."""
+    return "\n".join(
+        f"{log.parent.name}/{log.name}: {log.read_text(encoding='utf-8')[-characters:]}"
+        for log in _logs
+        if log.exists()
+    )
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
@@ -57,6 +71,8 @@ class RunningPart:
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[str]:
+        if self._log_path not in _logs:
+            _logs.append(self._log_path)
         self._offset = self._log_path.stat().st_size if self._log_path.exists() else 0
         with self._log_path.open("a", encoding="utf-8") as log:
             return subprocess.Popen(
@@ -106,8 +122,9 @@ class RunningPart:
             try:
                 found: dict[str, Any] = json.loads(httpx2.get(f"{address}/status", timeout=5).text)
             except httpx2.TransportError:
-                return {}
-            return found
+                found = {}
+            if found:
+                return found
         assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log[-2000:]}"
         return {}
 

@@ -133,8 +133,8 @@ class Stage(ExitStack):
         finally:
             consumer.close()
 
-    def ask_for_snapshot(self, symbol: str = "BTC-USDT") -> None:
-        """What a worker writes to control.requests."""
+    def ask_for_snapshot(self, symbol: str = "BTC-USDT", *, times: int = 1) -> None:
+        """What a worker writes to control.requests, ``times`` of it at once."""
         settings = self.settings
         topic = settings.kafka.topic_prefix + CONTROL_REQUESTS.name
         request = {
@@ -150,7 +150,8 @@ class Stage(ExitStack):
         with SchemaRegistryClient({"url": settings.registry.url, "timeout": 10}) as registry:
             serialize = AvroSerializer(registry, CONTROL_REQUESTS.schema_text)
             value = serialize(request, SerializationContext(topic, MessageField.VALUE))
-        producer.produce(topic, value, f"binance.spot.{symbol}")
+        for _ in range(times):
+            producer.produce(topic, value, f"binance.spot.{symbol}")
         assert producer.flush(10) == 0
 
 
@@ -201,8 +202,7 @@ def test_snapshots_are_served_on_request_once_and_through_429(stage: Stage) -> N
     stage.ask_for_snapshot("SOL-USDT")  # not collected here
     stage.fault("refuse_snapshots", count=1, status=429, retry_after_s=2)
     started_s = time.monotonic()
-    for _ in range(3):
-        stage.ask_for_snapshot()
+    stage.ask_for_snapshot(times=3)
     wait_until(lambda: market(part)["snapshots"] == 1, "the snapshot is served")
     assert time.monotonic() - started_s >= 2
     assert market(part)["rest"]["refused"] == 1

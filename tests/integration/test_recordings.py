@@ -102,6 +102,7 @@ class Pipeline(ExitStack):
                 exchanges[market] |= {"websocket_url": addresses["websocket"], "rest_url": addresses["rest"]}
         self._chosen = {"exchanges": json.dumps({"binance": exchanges}), **FINAL}
         self._worker, self._sink = self._part("worker"), self._part("sink")
+        wait_until(lambda: self._worker.status().get("assigned"), "the worker has partitions")
         if self._way == "socket":
             self._producer = self._part("produce")
 
