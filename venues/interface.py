@@ -9,14 +9,18 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from venues.messages import BookDiff, BookImage, Instrument, Message
+from venues.messages import BookDiff, BookImage, Checksum, Instrument, Message
 
 __all__ = [
+    "CHANNELS",
+    "Channel",
     "ConnectionPlan",
     "Continuity",
     "Control",
+    "KeepAlive",
+    "Levels",
     "Limits",
     "RestRequest",
     "Route",
@@ -24,6 +28,22 @@ __all__ = [
     "Venue",
     "Verdict",
 ]
+
+Channel: TypeAlias = Literal["book", "best", "trades", "ticker", "klines", "derivatives", "liquidations"]
+"""What can be collected, in the words of the settings; a venue has its own names (:class:`Route`), and not all of them."""
+
+CHANNELS: tuple[Channel, ...] = (
+    "book",
+    "best",
+    "trades",
+    "ticker",
+    "klines",
+    "derivatives",
+    "liquidations",
+)
+
+Levels: TypeAlias = tuple[Sequence[int], Sequence[int]]
+"""Prices and quantities of one side of a book, best first."""
 
 
 class Verdict(enum.Enum):
@@ -37,13 +57,21 @@ class Verdict(enum.Enum):
 
 
 class Continuity(Protocol):
-    """The venue's rule by which diffs follow a snapshot and each other (protocol page, section 2.2)."""
+    """The venue's rule by which diffs follow a snapshot and each other (protocol page, section 2.2).
+
+    ``checked_levels``: how many of the best levels a side its checksums are made of, 0 where it has none.
+    """
+
+    checked_levels: int
 
     def join(self, image_id: int, diff: BookDiff) -> Verdict:
         """Judge a diff against a snapshot to which no diff has been applied yet."""
 
     def follow(self, last_id: int, diff: BookDiff) -> Verdict:
         """Judge a diff against the diff applied last."""
+
+    def agrees(self, bids: Levels, asks: Levels, checksum: Checksum) -> bool:
+        """Whether the best levels are those the exchange made its checksum of."""
 
 
 class Route(NamedTuple):
@@ -54,29 +82,50 @@ class Route(NamedTuple):
 
 
 class Control(NamedTuple):
-    """A frame that carries no market data. ``error`` is the exchange's own text where it refuses something."""
+    """A frame that carries no market data.
 
-    kind: str
+    ``kind``: ack; alive (a heartbeat, a pong); error, with the exchange's own text in ``error``; shutdown (it will close);
+    unknown. ``reply``: what has to be sent back. ``refused``: the streams an error or an ack says will not flow.
+    """
+
+    kind: Literal["ack", "alive", "error", "shutdown", "unknown"]
     error: str | None = None
+    reply: str | None = None
+    refused: tuple[Route, ...] = ()
+
+
+class KeepAlive(NamedTuple):
+    """A text the client has to send once in so many seconds."""
+
+    every_s: float
+    text: str
 
 
 @dataclass(frozen=True)
 class StreamOptions:
-    """What to subscribe to. ``trades``: the venue's channel for trades where it has several."""
+    """What to subscribe to; a venue passes over channels it does not have.
 
-    channels: tuple[str, ...] = ("depth", "bookTicker", "trade")
+    ``aggregated_trades``: fills of one taker order at one price folded into one, where the venue offers both forms.
+    ``kline_intervals``: ``1m``, ``1h``, ``1d``; those the venue does not have are passed over.
+    """
+
+    channels: tuple[Channel, ...] = ("book", "best", "trades")
+    aggregated_trades: bool = False
+    kline_intervals: tuple[str, ...] = ("1m",)
 
 
 @dataclass(frozen=True)
 class ConnectionPlan:
     """One websocket: its path (and query) below the market's websocket address, then the frames to send, in order.
 
-    ``routes`` are the streams expected to flow on it: what :meth:`Venue.route` says of their frames.
+    ``routes`` are the streams on it: what :meth:`Venue.route` says of their frames. ``rare`` are those of them that may be
+    silent for hours (liquidations), so that their silence is no fault.
     """
 
     path: str
     requests: tuple[str, ...]
     routes: tuple[Route, ...]
+    rare: frozenset[Route] = frozenset()
 
     @property
     def streams(self) -> int:
@@ -100,7 +149,9 @@ class RestRequest:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the exchange allows one address. ``requests_per_s``: frames a client may send on one socket, strictly rolling."""
+    """What the exchange allows one address. ``requests_per_s``: frames a client may send on one socket, strictly rolling.
+    ``weight_per_minute``: calls, where all cost the same. ``session_s``: infinite where connections are never cut.
+    """
 
     weight_per_minute: int
     streams_per_connection: int
@@ -119,6 +170,12 @@ class Venue(Protocol):
     rest_url: str
     limits: Limits
     continuity: Continuity
+    channels: frozenset[Channel]
+    """What it offers."""
+    keep_alive: KeepAlive | None
+    """None where answering the exchange's own pings is all it asks."""
+    market_wide: frozenset[str]
+    """Its channels that bring all instruments of the market at once: frames of those not collected are passed over."""
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """Spread instruments over connections within the venue's limits."""
@@ -127,7 +184,10 @@ class Venue(Protocol):
         """Channel and wire symbol of a frame; None where it carries no market data (see :meth:`control`)."""
 
     def control(self, frame: bytes) -> Control:
-        """What a frame without market data says: ack, error, shutdown, unknown."""
+        """What a frame without market data says."""
+
+    def sequence(self, frame: bytes) -> int | None:
+        """The frame's number in its connection, where the venue counts frames by connection: a jump means frames were lost."""
 
     def instruments_request(self) -> RestRequest:
         """Ask for the metadata of all instruments."""
@@ -135,8 +195,11 @@ class Venue(Protocol):
     def parse_instruments(self, body: bytes) -> Sequence[Instrument]:
         """Read the answer to :meth:`instruments_request`; raises :class:`FrameError`."""
 
-    def snapshot_request(self, wire_symbol: str, levels: int | None) -> RestRequest:
-        """Ask for a book; ``levels`` a side, the venue's most where None."""
+    def snapshot_request(self, wire_symbol: str, levels: int | None) -> RestRequest | None:
+        """Ask for a book; ``levels`` a side, the venue's most where None. None: images come in the stream, see :meth:`resubscribe`."""
+
+    def resubscribe(self, wire_symbol: str) -> Sequence[str]:
+        """The texts that make the stream of a book bring a new image; none where images are asked of REST."""
 
     def used_weight(self, headers: Mapping[str, str]) -> int | None:
         """Weight used in the running minute, as the exchange counts it, from an answer's headers."""
@@ -145,4 +208,4 @@ class Venue(Protocol):
         """Read a frame of ``channel``: no, one or several messages. Raises :class:`FrameError`."""
 
     def decode_snapshot(self, body: bytes) -> BookImage:
-        """Read the answer to :meth:`snapshot_request`; raises :class:`FrameError`."""
+        """Read the answer to :meth:`snapshot_request`; raises :class:`FrameError`, also where there is no such request."""

@@ -6,7 +6,7 @@ from decimal import Decimal, DecimalException
 
 from bookmill.errors import FrameError
 
-__all__ = ["SCALE", "ScaledNumbers"]
+__all__ = ["SCALE", "ScaledNumbers", "plain_text", "signed"]
 
 SCALE = 18
 
@@ -72,3 +72,17 @@ def _read_unusual(text: str) -> int:
     if number >= _LIMIT:
         raise FrameError(f"A number of more than 38 digits: {text[:40]!r}.")
     return number
+
+
+def signed(text: str) -> int:
+    """The same for what may be negative (funding rates). Not remembered: such numbers are rare."""
+    negative = text.startswith("-")
+    number = ScaledNumbers()[text[1:] if negative else text]
+    return -number if negative else number
+
+
+def plain_text(scaled: int) -> str:
+    """A scaled int as the shortest plain decimal: ``10**17`` is ``0.1``."""
+    sign, digits = ("-", str(-scaled)) if scaled < 0 else ("", str(scaled))
+    whole, fraction = digits[:-SCALE] or "0", digits[-SCALE:].rjust(SCALE, "0").rstrip("0")
+    return f"{sign}{whole}.{fraction}" if fraction else sign + whole

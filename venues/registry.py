@@ -1,32 +1,69 @@
-"""Which venues there are. An exchange is added by one line here."""
+"""Which venues there are. An exchange is added by one line here, or by naming its adapter in ``BOOKMILL_ADAPTERS``."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+import importlib
+import os
+from functools import cache
+from typing import cast
 
 from bookmill.errors import ConfigurationError
-from venues.binance import BinanceSpot, BinanceUsdm
 from venues.interface import Venue
 
-__all__ = ["VENUES", "venue", "venues"]
+__all__ = ["VENUES", "exchanges", "known", "venue"]
 
-VENUES: tuple[Callable[[], Venue], ...] = (BinanceSpot, BinanceUsdm)
+VENUES: dict[str, str] = {
+    "binance.spot": "venues.binance:BinanceSpot",
+    "binance.usdm": "venues.binance:BinanceUsdm",
+}
+"""``module:class`` by ``exchange.market``: a module is imported when its venue is asked for."""
+
+_MORE = "BOOKMILL_ADAPTERS"
+"""More of them, as ``exchange.market=module:class``, with commas between."""
 
 
-def venues() -> Iterable[Venue]:
-    """A new object for each venue."""
-    return (make() for make in VENUES)
+def known() -> dict[str, str]:
+    """All venues, ours and those named in the environment."""
+    return {**VENUES, **_named(os.environ.get(_MORE, ""))}
+
+
+def exchanges() -> dict[str, tuple[str, ...]]:
+    """Markets by exchange."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in known():
+        exchange, _, market = name.partition(".")
+        found[exchange] = (*found.get(exchange, ()), market)
+    return found
 
 
 def venue(exchange: str, market: str) -> Venue:
-    """The venue of that name; raises :class:`ConfigurationError` that names the nearest."""
-    known = {(one.exchange, one.market): one for one in venues()}
-    if (exchange, market) in known:
-        return known[exchange, market]
-    names = [".".join(key) for key in known]
-    close = difflib.get_close_matches(f"{exchange}.{market}", names, n=1)
-    raise ConfigurationError(
-        f"There is no venue '{exchange}.{market}'.",
-        hint=f"Did you mean '{close[0]}'?" if close else f"Known are {', '.join(names)}.",
-    )
+    """A new object of the venue of that name; raises :class:`ConfigurationError` that names the nearest."""
+    names = known()
+    name = f"{exchange}.{market}"
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=1)
+        raise ConfigurationError(
+            f"There is no venue '{name}'.",
+            hint=f"Did you mean '{close[0]}'?" if close else f"Known are {', '.join(names)}.",
+        )
+    module, _, made_by = names[name].partition(":")
+    try:
+        return cast("Venue", getattr(importlib.import_module(module), made_by)())
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(
+            f"The adapter of {name}, {names[name]}, cannot be loaded: {error}."
+        ) from error
+
+
+@cache
+def _named(text: str) -> dict[str, str]:
+    named = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, where = item.partition("=")
+        if not equals or "." not in name or ":" not in where:
+            raise ConfigurationError(
+                f"{_MORE} has '{item}'.", hint="Write exchange.market=module:class, with commas between."
+            )
+        named[name] = where
+    return named

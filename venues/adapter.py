@@ -1,0 +1,120 @@
+"""What adapters have in common: defaults for what most venues do not have, and decoding by channel. A new venue starts here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, TypeVar
+
+import msgspec
+
+from bookmill.errors import FrameError
+from venues.interface import Channel, Continuity, KeepAlive, Levels, Limits, RestRequest, Verdict
+from venues.messages import BookDiff, BookImage, Checksum, Message
+from venues.numbers import ScaledNumbers
+
+__all__ = ["Adapter", "Decoder", "Following", "Ordered", "chunks", "dated"]
+
+_T = TypeVar("_T")
+
+Decoder = Callable[[bytes], Sequence[Message]]
+
+
+class Adapter:
+    """Defaults of :class:`venues.interface.Venue`. A venue's images come in its streams unless it says otherwise."""
+
+    exchange: str
+    market: str
+    websocket_url: str
+    rest_url: str
+    limits: Limits
+    continuity: Continuity
+    channels: frozenset[Channel] = frozenset()
+    keep_alive: KeepAlive | None = None
+    market_wide: frozenset[str] = frozenset()
+
+    _decoders: ClassVar[Mapping[str, str]] = {}
+    """Method by the venue's channel name; a name that ends in ``*`` stands for all that begin so."""
+
+    def __init__(self) -> None:
+        self._scaled = ScaledNumbers()
+        self._exact: dict[str, Decoder] = {}
+        self._beginnings: list[tuple[str, Decoder]] = []
+        for name, method in self._decoders.items():
+            if name.endswith("*"):
+                self._beginnings.append((name[:-1], getattr(self, method)))
+            else:
+                self._exact[name] = getattr(self, method)
+
+    def sequence(self, frame: bytes) -> int | None:  # noqa: ARG002  for venues that have one
+        """No venue-wide counter."""
+        return None
+
+    def snapshot_request(self, wire_symbol: str, levels: int | None) -> RestRequest | None:  # noqa: ARG002  same
+        """Images come in the stream."""
+        return None
+
+    def decode_snapshot(self, body: bytes) -> BookImage:  # noqa: ARG002  same
+        """There is none."""
+        raise FrameError(f"{self.exchange}.{self.market} has no REST snapshots.")
+
+    def used_weight(self, headers: Mapping[str, str]) -> int | None:  # noqa: ARG002  same
+        """The exchange does not tell."""
+        return None
+
+    def decode(self, channel: str, frame: bytes) -> Sequence[Message]:
+        """Frames of channels without a decoder say nothing to us: no message."""
+        decoder = self._exact.get(channel) or self._decoder(channel)
+        if decoder is None:
+            return ()
+        try:
+            return decoder(frame)
+        except FrameError:
+            raise
+        except (msgspec.MsgspecError, ValueError, IndexError, KeyError, TypeError) as error:
+            # What a venue's own text can do to reading it: a short list, a word where a number belongs.
+            raise FrameError(f"Not a {self.exchange} {channel} frame: {error}.") from error
+
+    def _decoder(self, channel: str) -> Decoder | None:
+        return next((decoder for begin, decoder in self._beginnings if channel.startswith(begin)), None)
+
+
+class Ordered:
+    """No ids at all: what comes in order is applied (TCP keeps it); what is lost in between shows in a checksum or not at all."""
+
+    checked_levels = 0
+
+    def join(self, image_id: int, diff: BookDiff) -> Verdict:  # noqa: ARG002  the signature is the interface's
+        """Whatever follows an image on its connection."""
+        return Verdict.APPLY
+
+    def follow(self, last_id: int, diff: BookDiff) -> Verdict:  # noqa: ARG002  same
+        """Same."""
+        return Verdict.APPLY
+
+    def agrees(self, bids: Levels, asks: Levels, checksum: Checksum) -> bool:  # noqa: ARG002  same
+        """There is no checksum."""
+        return True
+
+
+class Following(Ordered):
+    """Each diff names the id it follows on (``previous_id``); images come in the stream."""
+
+    def join(self, image_id: int, diff: BookDiff) -> Verdict:
+        """As :meth:`follow`."""
+        return self.follow(image_id, diff)
+
+    def follow(self, last_id: int, diff: BookDiff) -> Verdict:
+        """``previous_id`` is the last id; a diff seen before is old."""
+        if diff.previous_id == last_id:
+            return Verdict.APPLY
+        return Verdict.OLD if diff.last_id <= last_id else Verdict.GAP
+
+
+def chunks(items: Sequence[_T], size: int) -> list[Sequence[_T]]:
+    """``items`` in pieces of at most ``size``."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def dated(base: str, quote: str, *more: str) -> str:
+    """``BASE-QUOTE``, what tells a dated contract or an option from others behind it: ``BTC-USD-261225``."""
+    return "-".join(filter(None, (base, quote, *more)))
