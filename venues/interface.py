@@ -174,6 +174,8 @@ class Venue(Protocol):
     """What it offers."""
     keep_alive: KeepAlive | None
     """None where answering the exchange's own pings is all it asks."""
+    image_channels: frozenset[str]
+    """Its channels that begin with an image of all that is, on each connection and each subscription anew."""
     market_wide: frozenset[str]
     """Its channels that bring all instruments of the market at once: frames of those not collected are passed over."""
 
