@@ -29,6 +29,7 @@ class Adapter:
     limits: Limits
     continuity: Continuity
     channels: frozenset[Channel] = frozenset()
+    contracts: bool = False
     keep_alive: KeepAlive | None = None
     image_channels: frozenset[str] = frozenset()
     market_wide: frozenset[str] = frozenset()

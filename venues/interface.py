@@ -172,6 +172,8 @@ class Venue(Protocol):
     continuity: Continuity
     channels: frozenset[Channel]
     """What it offers."""
+    contracts: bool
+    """Whether its quantities are contracts, whose size only its metadata tell."""
     keep_alive: KeepAlive | None
     """None where answering the exchange's own pings is all it asks."""
     image_channels: frozenset[str]
