@@ -45,6 +45,14 @@ class Side:
             elif quantities.pop(price, None) is not None:
                 del keys[bisect_left(keys, price * sign)]
 
+    def truncate(self, depth: int) -> None:
+        """Forget the worst levels past ``depth``: an exchange that shows a window does not tell what falls out of it."""
+        if len(self._keys) > depth:
+            keys = self._keys
+            for key in keys[:-depth]:
+                del self._quantities[key * self._sign]
+            del keys[:-depth]
+
     def best(self) -> tuple[int | None, int | None]:
         """Best price and its quantity, or None twice."""
         if not self._keys:
@@ -77,6 +85,11 @@ class Book:
         """Apply one diff."""
         self.bids.apply(bids)
         self.asks.apply(asks)
+
+    def truncate(self, depth: int) -> None:
+        """Forget what lies deeper on both sides."""
+        self.bids.truncate(depth)
+        self.asks.truncate(depth)
 
     def top(self) -> Top:
         """The best bid and ask."""

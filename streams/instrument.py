@@ -9,7 +9,20 @@ from schemas.event_id import HEADER
 from schemas.events import EventWriter, Reason, Source, State
 from streams.book import Top
 from streams.synchronizer import Phase, Synchronizer
-from venues.messages import BestBidAsk, BookDiff, BookImage, Message, Trade
+from venues.interface import Levels
+from venues.messages import (
+    BestBidAsk,
+    BookDiff,
+    BookImage,
+    BookLost,
+    Derivative,
+    Kline,
+    Liquidation,
+    Message,
+    Ticker,
+    Trade,
+)
+from venues.units import Unit
 
 __all__ = ["Events", "Instrument", "OutgoingEvent"]
 
@@ -27,12 +40,17 @@ class Events:
     trades: list[OutgoingEvent] = field(default_factory=list)
     spreads: list[OutgoingEvent] = field(default_factory=list)
     book_snapshots: list[OutgoingEvent] = field(default_factory=list)
+    tickers: list[OutgoingEvent] = field(default_factory=list)
+    klines: list[OutgoingEvent] = field(default_factory=list)
+    derivatives: list[OutgoingEvent] = field(default_factory=list)
+    liquidations: list[OutgoingEvent] = field(default_factory=list)
 
 
 class Instrument:
     """Applies an instrument's messages to its book and writes the events they give.
 
-    ``interval_micros``: one ``book_snapshots`` event per so much event time. ``levels``: how deep it goes.
+    ``interval_micros``: one ``book_snapshots`` event per so much event time. ``levels``: how deep it goes. ``unit``: what the
+    venue's quantities are; the book holds them as they came, events say base units.
     """
 
     def __init__(
@@ -46,11 +64,13 @@ class Instrument:
         synchronizer: Synchronizer,
         levels: int,
         interval_micros: int,
+        unit: Unit,
     ) -> None:
         self.wire_symbol = wire_symbol
         self.symbol = symbol
         self.key = key
         self.synchronizer = synchronizer
+        self.unit = unit
         self.last_receive_micros = 0
         self.trades = 0
         self.crossings = 0
@@ -89,8 +109,12 @@ class Instrument:
             elif kind is BookDiff:
                 if self.synchronizer.offer(message):  # type: ignore[arg-type]
                     self._applied(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
-            else:
+            elif kind is BookImage:
                 self._image(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
+            elif kind is BookLost:
+                self.synchronizer.tell_lost(message.reason)  # type: ignore[union-attr]
+            else:
+                self._beside_the_book(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
 
     def _next_id(self, offset: int) -> list[tuple[str, bytes]]:
         identity = b"%b%020d/%06d" % (self._id_prefix, offset, self._index)  # as schemas.event_id.event_id
@@ -100,12 +124,13 @@ class Instrument:
     def _best_bid_ask(
         self, ticker: BestBidAsk, source: Source, receive_micros: int, offset: int, out: Events
     ) -> None:
+        top = (ticker.bid_price, ticker.bid_quantity, ticker.ask_price, ticker.ask_quantity)
         value = self._writer.spread(
             "ticker",
             source,
             "live",
             ticker.update_id,
-            (ticker.bid_price, ticker.bid_quantity, ticker.ask_price, ticker.ask_quantity),
+            self._top_in_base(top) if self.unit.contracts else top,
             ticker.exchange_time_micros,
             receive_micros,
             offset,
@@ -115,11 +140,13 @@ class Instrument:
 
     def _trade(self, trade: Trade, source: Source, receive_micros: int, offset: int, out: Events) -> None:
         self.trades += 1
+        contracts = trade.quantity if self.unit.contracts else None
         value = self._writer.trade(
             source,
             trade.trade_id,
             trade.price,
-            trade.quantity,
+            trade.quantity if contracts is None else self.unit.base(contracts, trade.price),
+            contracts,
             trade.side,
             trade.aggregated,
             trade.exchange_time_micros,
@@ -134,13 +161,19 @@ class Instrument:
         if synchronizer.phase is not Phase.LIVE:
             self.last_top, self.bucket, self.crossed_since_micros = None, -1, None
         joins = synchronizer.counters.joins
+        if image.in_band:
+            if synchronizer.replace(image):
+                self._applied(image, source, receive_micros, offset, out)
+            return
         for diff in synchronizer.install(image):
             self._applied(diff, source, receive_micros, offset, out)
         if synchronizer.counters.joins > joins and synchronizer.phase is Phase.LIVE:
             self._snapshot("resync", source, synchronizer.last_time_micros, receive_micros, offset, out)
 
-    def _applied(self, diff: BookDiff, source: Source, receive_micros: int, offset: int, out: Events) -> None:
-        """Say what the diff just applied has changed."""
+    def _applied(
+        self, diff: BookDiff | BookImage, source: Source, receive_micros: int, offset: int, out: Events
+    ) -> None:
+        """Say what the diff (or the image in the stream) has changed."""
         top = self.synchronizer.book.top()
         bid, ask = top[0], top[2]
         time_micros = diff.exchange_time_micros if diff.exchange_time_micros is not None else receive_micros
@@ -152,7 +185,7 @@ class Instrument:
                 source,
                 "live" if self.crossed_since_micros is None else "degraded",
                 diff.last_id,
-                top,
+                self._top_in_base(top) if self.unit.contracts else top,
                 diff.exchange_time_micros,
                 receive_micros,
                 offset,
@@ -161,8 +194,17 @@ class Instrument:
             out.spreads.append((self.key, value, self._next_id(offset)))
         bucket = time_micros // self._interval_micros
         if bucket > self.bucket:
+            # The first one after a loss says so; where diffs waited, it comes when they are applied.
+            joined = self.bucket < 0 and type(diff) is BookImage
             self.bucket = bucket
-            self._snapshot("interval", source, diff.exchange_time_micros, receive_micros, offset, out)
+            self._snapshot(
+                "resync" if joined else "interval",
+                source,
+                diff.exchange_time_micros,
+                receive_micros,
+                offset,
+                out,
+            )
 
     def _watch_crossing(self, crossed: bool, time_micros: int) -> None:  # noqa: FBT001  a fact of the book
         if not crossed:
@@ -184,6 +226,8 @@ class Instrument:
     ) -> None:
         book = self.synchronizer.book
         bids, asks = book.bids.levels(self._levels), book.asks.levels(self._levels)
+        if self.unit.contracts:
+            bids, asks = self._levels_in_base(bids), self._levels_in_base(asks)
         value = self._writer.book_snapshot(
             source,
             "live" if self.crossed_since_micros is None else "degraded",
@@ -197,3 +241,44 @@ class Instrument:
             self._index,
         )
         out.book_snapshots.append((self.key, value, self._next_id(offset)))
+
+    def _beside_the_book(
+        self,
+        message: Ticker | Kline | Derivative | Liquidation,
+        source: Source,
+        receive_micros: int,
+        offset: int,
+        out: Events,
+    ) -> None:
+        """What comes a few times a second at most."""
+        writer, origin = self._writer, (receive_micros, offset, self._index)
+        if isinstance(message, Ticker):
+            events, value = out.tickers, writer.ticker(source, message, *origin)
+        elif isinstance(message, Kline):
+            events, value = out.klines, writer.kline(source, message, *origin)
+        elif isinstance(message, Derivative):
+            events, value = out.derivatives, writer.derivative(source, message, *origin)
+        else:
+            quantity = self.unit.base(message.quantity, message.price)
+            contracts = message.quantity if self.unit.contracts else None
+            events, value = (
+                out.liquidations,
+                writer.liquidation(source, message, quantity, contracts, *origin),
+            )
+        events.append((self.key, value, self._next_id(offset)))
+
+    def _top_in_base(self, top: Top) -> Top:
+        bid, bid_quantity, ask, ask_quantity = top
+        base = self.unit.base
+        return (
+            bid,
+            None if bid is None or bid_quantity is None else base(bid_quantity, bid),
+            ask,
+            None if ask is None or ask_quantity is None else base(ask_quantity, ask),
+        )
+
+    def _levels_in_base(self, levels: Levels) -> Levels:
+        prices, quantities = levels
+        return prices, [
+            self.unit.base(quantity, price) for price, quantity in zip(prices, quantities, strict=True)
+        ]

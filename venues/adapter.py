@@ -29,7 +29,9 @@ class Adapter:
     limits: Limits
     continuity: Continuity
     channels: frozenset[Channel] = frozenset()
+    contracts: bool = False
     keep_alive: KeepAlive | None = None
+    image_channels: frozenset[str] = frozenset()
     market_wide: frozenset[str] = frozenset()
 
     _decoders: ClassVar[Mapping[str, str]] = {}
@@ -48,6 +50,10 @@ class Adapter:
     def sequence(self, frame: bytes) -> int | None:  # noqa: ARG002  for venues that have one
         """No venue-wide counter."""
         return None
+
+    def resubscribe(self, wire_symbol: str) -> Sequence[str]:  # noqa: ARG002  same
+        """Images are asked of REST."""
+        return ()
 
     def snapshot_request(self, wire_symbol: str, levels: int | None) -> RestRequest | None:  # noqa: ARG002  same
         """Images come in the stream."""
