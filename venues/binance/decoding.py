@@ -52,8 +52,6 @@ class Decoding(Adapter):
 
     exchange = "binance"
     _decoders: ClassVar[Mapping[str, str]] = SPOT_DECODERS
-    _contracts = False
-    """Whether volumes are told in contracts, then in base units; else in base units, then in quote units."""
 
     def decode_snapshot(self, body: bytes) -> BookImage:
         """A REST depth answer. A new listing's ``lastUpdateId`` of -1 is kept: no diff will follow it."""
@@ -162,9 +160,9 @@ class Decoding(Adapter):
         )
 
     def _volumes(self, v: str, q: str) -> tuple[int, int | None]:
-        """Base and quote volume."""
+        """Base and quote volume: where contracts are traded, ``v`` counts them and ``q`` is in base units."""
         scaled = self._scaled
-        return (scaled[q], None) if self._contracts else (scaled[v], scaled[q])
+        return (scaled[q], None) if self.contracts else (scaled[v], scaled[q])
 
     def _mark_price(self, frame: bytes) -> Sequence[Message]:
         data = wire.read_mark_price(frame).data

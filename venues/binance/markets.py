@@ -74,7 +74,7 @@ class BinanceCoinm(Binance):
     channels = _FUTURES_CHANNELS
     _decoders: ClassVar[Mapping[str, str]] = FUTURES_DECODERS
     _streams: ClassVar[Mapping[str, str]] = {**FUTURES_STREAMS, "trades": "aggTrade"}
-    _contracts = True
+    contracts = True
     _depth_path = "/dapi/v1/depth"
     _info_path = "/dapi/v1/exchangeInfo"
     _info_weight = 1

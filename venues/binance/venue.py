@@ -120,10 +120,6 @@ class Binance(Decoding):
         limit, weight = offered[0] if offered else self._depth_weights[-1]
         return RestRequest(self._depth_path, {"symbol": wire_symbol, "limit": str(limit)}, weight)
 
-    def resubscribe(self, wire_symbol: str) -> Sequence[str]:  # noqa: ARG002  the signature is the interface's
-        """Images are asked of REST."""
-        return ()
-
     def used_weight(self, headers: Mapping[str, str]) -> int | None:
         """``X-MBX-USED-WEIGHT-1M``."""
         text = headers.get("x-mbx-used-weight-1m", "")
