@@ -204,7 +204,16 @@ class SinkSettings(_Section):
 
     group: str = "bookmill-sink"
     """Consumer group; sinks of one group share the work."""
-    topics: tuple[str, ...] = ("trades", "spreads", "book_snapshots")
+    topics: tuple[str, ...] = (
+        "trades",
+        "spreads",
+        "book_snapshots",
+        "tickers",
+        "klines",
+        "derivatives",
+        "liquidations",
+        "instruments",
+    )
     """What is loaded; tables have the same names."""
     batch_rows: PositiveInt = 50_000
     """A batch closes at so many rows,"""

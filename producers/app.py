@@ -6,7 +6,8 @@ import asyncio
 import gc
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import structlog
 
@@ -98,6 +99,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
             loop.call_soon_threadsafe(market.resync, request.wire_symbol, request.asked_s)
 
     control = ControlReader(settings.kafka, addresses.kafka, registered, receive)
+    part = ProducerPart(list(markets.values()), writer, control)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
@@ -107,8 +109,8 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     gc.set_threshold(100_000, 20, 100)
     try:
         control.start()
-        with StatusServer(ProducerPart(list(markets.values()), writer, control), settings.status):
-            await _until(stopping, list(markets.values()), (writer, log.writer))
+        with StatusServer(part, settings.status):
+            await _until(stopping, list(markets.values()), (writer.run(), log.writer.run(), part.loop.run()))
             _log.info("stopping", in_flight=writer.in_flight)
             await asyncio.to_thread(writer.close, _FLUSH_S)
             await asyncio.to_thread(log.writer.close, _FLUSH_S)
@@ -117,10 +119,12 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     _log.info("producer stopped", records=writer.written, undelivered=writer.failed)
 
 
-async def _until(stopping: asyncio.Event, markets: Sequence[Market], writers: Sequence[KafkaWriter]) -> None:
+async def _until(
+    stopping: asyncio.Event, markets: Sequence[Market], beside: Sequence[Coroutine[Any, Any, None]]
+) -> None:
     """Run all markets, each apart, until told to stop; their sockets are closed then."""
     stop = asyncio.create_task(stopping.wait())
-    serving = {asyncio.create_task(writer.run()) for writer in writers}
+    serving = {asyncio.create_task(each) for each in beside}
     running = {asyncio.create_task(market.run(), name=market.name) for market in markets}
     unusable: list[ConfigurationError] = []
     try:

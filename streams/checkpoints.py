@@ -45,6 +45,8 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     bids: bytes
     asks: bytes
     unit: str
+    recent_trades: list[str]
+    polled_trades: bool
 
 
 _VERSION = 2
@@ -70,6 +72,8 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             bids=_pack_levels(*synchronizer.book.bids.levels()),
             asks=_pack_levels(*synchronizer.book.asks.levels()),
             unit=instrument.unit.text,
+            recent_trades=list(instrument.recent_trades),
+            polled_trades=instrument.polled_trades,
         )
     )
 
@@ -87,6 +91,8 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
         )
         instrument.synchronizer.restore(image, joined=checkpoint.joined)
         instrument.unit = unit(checkpoint.unit)
+        instrument.recent_trades.extend(checkpoint.recent_trades)
+        instrument.polled_trades = checkpoint.polled_trades
         instrument.resume_at = checkpoint.position
         instrument.bucket = checkpoint.bucket
         instrument.crossed_since_micros = checkpoint.crossed_since_micros

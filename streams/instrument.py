@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from schemas.event_id import HEADER
 from schemas.events import EventWriter, Reason, Source, State
-from streams.book import Top
+from streams.book import Book, Top
 from streams.synchronizer import Phase, Synchronizer
 from venues.interface import Levels
 from venues.messages import (
@@ -28,6 +29,8 @@ __all__ = ["Events", "Instrument", "OutgoingEvent"]
 
 CROSSED_MICROS = 5_000_000
 """A book crossed for longer than this, in event time, is lost: auctions and half-sent changes pass sooner."""
+
+_RECENT_TRADES = 1000
 
 OutgoingEvent = tuple[bytes, bytes, list[tuple[str, bytes]]]
 """Key, value and headers of an event record."""
@@ -86,6 +89,12 @@ class Instrument:
         self._levels = levels
         self._interval_micros = interval_micros
         self._index = 0
+        self.repeated_trades = 0
+        """Trades that a socket and a poll both brought, passed over the second time."""
+        self.recent_trades: deque[str] = deque(maxlen=_RECENT_TRADES)
+        """Ids of the trades seen last: part of the book's checkpoint."""
+        self.polled_trades = False
+        """Whether polled ones may be among them."""
 
     @property
     def state(self) -> State:
@@ -139,6 +148,9 @@ class Instrument:
         out.spreads.append((self.key, value, self._next_id(offset)))
 
     def _trade(self, trade: Trade, source: Source, receive_micros: int, offset: int, out: Events) -> None:
+        if self._is_known(trade.trade_id, source):
+            self.repeated_trades += 1
+            return
         self.trades += 1
         contracts = trade.quantity if self.unit.contracts else None
         value = self._writer.trade(
@@ -156,11 +168,24 @@ class Instrument:
         )
         out.trades.append((self.key, value, self._next_id(offset)))
 
+    def _is_known(self, trade_id: str, source: Source) -> bool:
+        """Whether the trade came before, from the other side. Sockets alone repeat none, and are not looked after."""
+        recent = self.recent_trades
+        if source == "poll":
+            self.polled_trades = True
+        if self.polled_trades and trade_id in recent:
+            return True
+        recent.append(trade_id)
+        return False
+
     def _image(self, image: BookImage, source: Source, receive_micros: int, offset: int, out: Events) -> None:
         synchronizer = self.synchronizer
         if synchronizer.phase is not Phase.LIVE:
             self.last_top, self.bucket, self.crossed_since_micros = None, -1, None
         joins = synchronizer.counters.joins
+        if source == "poll":
+            self._polled(image, receive_micros, offset, out)
+            return
         if image.in_band:
             if synchronizer.replace(image):
                 self._applied(image, source, receive_micros, offset, out)
@@ -169,6 +194,35 @@ class Instrument:
             self._applied(diff, source, receive_micros, offset, out)
         if synchronizer.counters.joins > joins and synchronizer.phase is Phase.LIVE:
             self._snapshot("resync", source, synchronizer.last_time_micros, receive_micros, offset, out)
+
+    def _polled(self, image: BookImage, receive_micros: int, offset: int, out: Events) -> None:
+        """A book that was asked for while no socket served it: what it shows is told, the book of the socket stays what it is."""
+        book = Book()
+        book.replace(image.bids, image.asks)
+        top = book.top()
+        value = self._writer.spread(
+            "book",
+            "poll",
+            "degraded",
+            image.last_id,
+            self._top_in_base(top) if self.unit.contracts else top,
+            image.exchange_time_micros,
+            receive_micros,
+            offset,
+            self._index,
+        )
+        out.spreads.append((self.key, value, self._next_id(offset)))
+        self._write_snapshot(
+            book,
+            image.last_id,
+            "degraded",
+            "interval",
+            "poll",
+            image.exchange_time_micros,
+            receive_micros,
+            offset,
+            out,
+        )
 
     def _applied(
         self, diff: BookDiff | BookImage, source: Source, receive_micros: int, offset: int, out: Events
@@ -224,15 +278,39 @@ class Instrument:
         offset: int,
         out: Events,
     ) -> None:
-        book = self.synchronizer.book
+        state: State = "live" if self.crossed_since_micros is None else "degraded"
+        self._write_snapshot(
+            self.synchronizer.book,
+            self.synchronizer.last_id,
+            state,
+            reason,
+            source,
+            time_micros,
+            receive_micros,
+            offset,
+            out,
+        )
+
+    def _write_snapshot(
+        self,
+        book: Book,
+        update_id: int,
+        state: State,
+        reason: Reason,
+        source: Source,
+        time_micros: int | None,
+        receive_micros: int,
+        offset: int,
+        out: Events,
+    ) -> None:
         bids, asks = book.bids.levels(self._levels), book.asks.levels(self._levels)
         if self.unit.contracts:
             bids, asks = self._levels_in_base(bids), self._levels_in_base(asks)
         value = self._writer.book_snapshot(
             source,
-            "live" if self.crossed_since_micros is None else "degraded",
+            state,
             reason,
-            self.synchronizer.last_id,
+            update_id,
             bids,
             asks,
             time_micros,

@@ -16,6 +16,7 @@ from schemas.catalogue import Topic
 from schemas.events import EventWriter, Source
 from streams.instrument import Events, Instrument
 from streams.synchronizer import Phase, Synchronizer
+from venues import polled
 from venues.interface import Venue
 from venues.messages import BookDiff, BookImage, BookLost, Message
 from venues.units import BASE, unit
@@ -144,7 +145,7 @@ class RawPartition:
                 continue
             if not messages:
                 work.silent += 1
-            elif type(messages[0]) not in _BOOK_MESSAGES:
+            elif type(messages[0]) not in _BOOK_MESSAGES or source == "poll":
                 instrument.take(messages, source, receive_micros, offset, out)
             elif offset >= instrument.resume_at:
                 instrument.take(messages, source, receive_micros, offset, out)
@@ -193,6 +194,8 @@ class RawPartition:
             return (self.venue.decode_snapshot(value),)
         if kind == b"lost":
             return (BookLost(value.decode("utf-8", "replace")),)
+        if kind == b"poll":
+            return polled.decode(channel, value)
         return self.venue.decode(channel, value)
 
     def _open(self, key: bytes, symbol: bytes) -> Instrument:
