@@ -77,8 +77,8 @@ class Adapter:
             return decoder(frame)
         except FrameError:
             raise
-        except (msgspec.MsgspecError, ValueError, IndexError, KeyError, TypeError) as error:
-            # What a venue's own text can do to reading it: a short list, a word where a number belongs.
+        except (msgspec.MsgspecError, ValueError, IndexError, KeyError, TypeError, RecursionError) as error:
+            # What a venue's own text can do to reading it: a short list, a word where a number belongs, a thousand brackets.
             raise FrameError(f"Not a {self.exchange} {channel} frame: {error}.") from error
 
     def _decoder(self, channel: str) -> Decoder | None:

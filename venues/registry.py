@@ -16,6 +16,7 @@ __all__ = ["VENUES", "exchanges", "known", "venue"]
 VENUES: dict[str, str] = {
     "binance.spot": "venues.binance:BinanceSpot",
     "binance.usdm": "venues.binance:BinanceUsdm",
+    "binance.coinm": "venues.binance:BinanceCoinm",
 }
 """``module:class`` by ``exchange.market``: a module is imported when its venue is asked for."""
 
