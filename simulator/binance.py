@@ -16,10 +16,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from simulator.binance_feed import BinanceFeed
 from simulator.binance_rest import SPOT_REST, USDM_REST, BinanceRest, RestRules, book_body
 from simulator.binance_session import MOST_STREAMS, BinanceSession
-from simulator.dialect import Books, Feed, HandshakeRefusedError, KeepAlive, Level, Session
+from simulator.dialect import Books, HandshakeRefusedError, KeepAlive
 from simulator.faults import RestFaults
+from simulator.feed import Level
 from simulator.hub import Channel, Hub, Subscriber
-from simulator.instruments import Instrument
+from simulator.instruments import DEFAULT_SYMBOLS, Instrument, instrument
 from simulator.limits import RollingWindow
 from simulator.web import Request, Response
 
@@ -55,13 +56,22 @@ class BinanceDialect:
         scale: float,
     ) -> None:
         self.name = f"binance.{market}"
+        self.default_symbols = DEFAULT_SYMBOLS
         self.keep_alive = keep_alive.scaled(scale)
         self._market: Market = market
         self._routes = routes
         self._rest = BinanceRest(rules, scale=scale)
         self._connects = RollingWindow(self._CONNECTS, self._CONNECT_WINDOW_S / scale)
 
-    def open(self, target: str, subscriber: Subscriber, hub: Hub) -> Session:
+    def wire(self, symbol: str) -> str:
+        """``BTC-USDT`` is ``BTCUSDT``."""
+        return symbol.replace("-", "")
+
+    def instrument(self, symbol: str) -> Instrument:
+        """With the steps of 2024."""
+        return instrument(symbol)
+
+    def open(self, target: str, subscriber: Subscriber, hub: Hub) -> BinanceSession:
         """``[route]/ws[/<stream>…]`` or ``[route]/stream[?streams=<stream>/…]``."""
         if not self._connects.admit(time.monotonic()):
             raise HandshakeRefusedError(429, "Too many connections.")
@@ -84,7 +94,7 @@ class BinanceDialect:
             return session
         raise HandshakeRefusedError(404, "Not found.")
 
-    def feed(self, instrument: Instrument, hub: Hub) -> Feed:
+    def feed(self, instrument: Instrument, hub: Hub) -> BinanceFeed:
         """Frames of a synthetic instrument."""
         return BinanceFeed(instrument, hub, self._market)
 

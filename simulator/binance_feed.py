@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
-from simulator.dialect import Level
+from simulator.faults import call_named
+from simulator.feed import Day, Level, Truth
 from simulator.hub import Channel, Hub
 from simulator.instruments import Instrument
 
@@ -29,6 +31,8 @@ def decimal_text(value: int, decimals: int, wire: int) -> str:
 
 class BinanceFeed:
     """One instrument's ``@trade``, ``@aggTrade``, ``@bookTicker`` and ``@depth@100ms``."""
+
+    truth: Callable[[], Truth]
 
     def __init__(self, instrument: Instrument, hub: Hub, market: Literal["spot", "usdm"]) -> None:
         self.time_ms = 0
@@ -116,6 +120,17 @@ class BinanceFeed:
                 f'{head}"b":[{self._levels(sorted(bids.items(), reverse=True))}],"a":[{self._levels(sorted(asks.items()))}]}}'
             )
         )
+
+    def second(self, day: Day) -> None:
+        """Nothing comes once a second."""
+
+    def image(self) -> bytes:
+        """Books come by REST here."""
+        return b""
+
+    def scenario(self, name: str, **arguments: Any) -> None:
+        """There is none: the faults that all exchanges have say all."""
+        call_named("scenario", {}, name, arguments)
 
     def _levels(self, levels: list[Level]) -> str:
         price, quantity = self._price.text, self._quantity.text

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from simulator.binance_feed import decimal_text, wire_decimals
-from simulator.dialect import Books, Level, Snapshots
+from simulator.dialect import Books, Snapshots
 from simulator.faults import RestFault, RestFaults
+from simulator.feed import Level
 from simulator.instruments import Instrument
 from simulator.limits import WeightBudget
 from simulator.web import Request, Response

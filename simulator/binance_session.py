@@ -63,6 +63,14 @@ class BinanceSession:
             frame = error.frame
         return [json.dumps(frame, separators=(",", ":")).encode()]
 
+    def frame(self, envelope: bytes, data_start: int) -> bytes:
+        """Combined, or its ``data`` alone."""
+        return envelope if self.combined else envelope[data_start:-1]
+
+    def tick(self, silent_s: float, quiet_s: float) -> tuple[()]:  # noqa: ARG002  Binance says and asks nothing by itself
+        """Nothing: the websocket's own pings are all there is."""
+        return ()
+
     def shutdown_notice(self, time_ms: int) -> bytes | None:
         """``serverShutdown``, raw or combined as the connection is."""
         notice = f'{{"e":"serverShutdown","E":{time_ms}}}'

@@ -10,8 +10,13 @@ __all__ = ["simulate"]
 
 
 @click.command()
-@click.option("--exchange", default="binance", show_default=True, help="which exchange to simulate")
-@click.option("--market", "markets", multiple=True, help="spot or usdm; repeatable; both by default")
+@click.option("--exchange", default="binance", show_default=True, help="which exchange to simulate, or all")
+@click.option(
+    "--market",
+    "markets",
+    multiple=True,
+    help="spot, usdm, coinm …; repeatable; the exchange's usual ones by default",
+)
 @click.option("--symbols", help="comma-separated, like BTC-USDT,ETH-USDT")
 @click.option("--instruments", type=click.IntRange(1, 5000), help="that many symbols instead of --symbols")
 @click.option(
@@ -50,6 +55,7 @@ def simulate(**options: Any) -> None:
     \b
     Examples:
       bookmill simulate                                        spot and USD-M, three symbols each
+      bookmill simulate --exchange all --json                  all exchanges, addresses by exchange and market
       bookmill simulate --market spot --instruments 200 --rate 20000
       bookmill simulate --market spot --symbols BTC-USDT --recording day1.gz --recording day2.gz --speed 10
       bookmill simulate --recording spot:BTC-USDT=a.gz,b.gz --recording usdm:BTC-USDT=c.gz --speed max --json

@@ -8,9 +8,7 @@ and market frames, which need no state (server frames are unmasked and complete)
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
@@ -21,26 +19,13 @@ from websockets.server import ServerProtocol
 
 from simulator.dialect import Dialect, HandshakeRefusedError, KeepAlive, Session
 from simulator.hub import Hub
+from simulator.life import ConnectionCounts, Life
 from simulator.limits import RollingWindow
 
-__all__ = ["Connection", "ConnectionCounts", "text_header"]
+__all__ = ["Connection", "text_header"]
 
 _RESUME_BYTES = 256 << 10
 _CLOSE_TIMEOUT_S = 2.0
-
-
-@dataclass
-class ConnectionCounts:
-    """What happened to the connections of a market."""
-
-    opened: int = 0
-    refused: int = 0
-    messages_received: int = 0
-    too_many_messages: int = 0
-    pong_timeouts: int = 0
-    sessions_ended: int = 0
-    slow_readers_dropped: int = 0
-    cut: int = 0
 
 
 def text_header(length: int) -> bytes:
@@ -56,7 +41,7 @@ class Connection(asyncio.Protocol):
     """A client's connection, from the handshake on.
 
     ``buffer_bytes`` bounds what may wait for a client that reads too slowly; past it the client is dropped without a close
-    frame, as Binance does. A client whose socket takes nothing at all for ``stall_s`` while a source waits for it is dropped too.
+    frame, as Binance does. A client whose socket takes nothing at all for ``stall_s`` while a source waits for it is dropped too. ``keep_alive`` is in real seconds; ``clock_scale`` is how much faster the exchange's clock runs.
     """
 
     def __init__(
@@ -68,6 +53,7 @@ class Connection(asyncio.Protocol):
         *,
         buffer_bytes: int,
         stall_s: float,
+        clock_scale: float = 1.0,
     ) -> None:
         self._dialect = dialect
         self._hub = hub
@@ -75,16 +61,16 @@ class Connection(asyncio.Protocol):
         self._keep_alive = keep_alive
         self._buffer_bytes = buffer_bytes
         self._stall_s = stall_s
+        self._clock_scale = clock_scale
         self._websocket = ServerProtocol()
         self._window = RollingWindow(keep_alive.messages, keep_alive.window_s)
         self._session: Session | None = None
+        self._life: Life | None = None
         self._pending: list[bytes] = []
         self._message = bytearray()
         self._writable = asyncio.Event()
         self._writable.set()
-        self._pings: set[bytes] = set()
-        self._pong_deadline: asyncio.TimerHandle | None = None
-        self._timers: list[asyncio.TimerHandle] = []
+        self._abort: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
         self._loop = asyncio.get_running_loop()
         self.lost = self._loop.create_future()
@@ -94,8 +80,9 @@ class Connection(asyncio.Protocol):
     def queue(self, envelope: bytes, data_start: int) -> None:
         """Take a frame to be sent with the next flush."""
         session = self._session
-        payload = envelope if session is None or session.combined else envelope[data_start:-1]
-        self._pending += (text_header(len(payload)), payload)
+        if session is not None:
+            payload = session.frame(envelope, data_start)
+            self._pending += (text_header(len(payload)), payload)
 
     def flush(self) -> None:
         """Write what is queued in one piece; drop the client when too much waits for it."""
@@ -104,9 +91,11 @@ class Connection(asyncio.Protocol):
         chunk = b"".join(self._pending)
         self._pending.clear()
         self._transport.write(chunk)
+        if self._life is not None:
+            self._life.said()
         if self._transport.get_write_buffer_size() > self._buffer_bytes:
             self._counts.slow_readers_dropped += 1
-            self._drop()
+            self.drop()
 
     async def writable(self) -> None:
         """Wait until the client has read enough of what was written."""
@@ -116,14 +105,14 @@ class Connection(asyncio.Protocol):
             await asyncio.wait_for(self._writable.wait(), self._stall_s)
         except TimeoutError:
             self._counts.slow_readers_dropped += 1
-            self._drop()
+            self.drop()
 
     # What faults do.
 
     def cut(self) -> None:
-        """End without a close frame: the client sees 1006."""
+        """End without a close frame, counted as a fault."""
         self._counts.cut += 1
-        self._drop()
+        self.drop()
 
     def freeze(self) -> None:
         """Half-open: the socket stays, nothing is sent, read or answered any more."""
@@ -137,13 +126,31 @@ class Connection(asyncio.Protocol):
             self._websocket.send_close(code, reason)
             self._write_protocol_data()
         self._leave()
-        self._timers.append(self._loop.call_later(_CLOSE_TIMEOUT_S, self._transport.abort))
+        self._abort = self._loop.call_later(_CLOSE_TIMEOUT_S, self._transport.abort)
 
     def announce_shutdown(self) -> None:
         """Send the exchange's shutdown notice, if it has one."""
         notice = self._session and self._session.shutdown_notice(time.time_ns() // 1_000_000)
         if notice:
-            self._send(notice)
+            self.say(notice)
+
+    # What its life does, too.
+
+    def ping(self, payload: bytes) -> None:
+        """Send a websocket ping behind what is queued."""
+        self.flush()
+        self._websocket.send_ping(payload)
+        self._write_protocol_data()
+
+    def say(self, text: bytes) -> None:
+        """Send a text behind what is queued."""
+        self._pending += (text_header(len(text)), text)
+        self.flush()
+
+    def drop(self) -> None:
+        """End without a close frame: the client sees 1006."""
+        self._leave()
+        self._transport.abort()
 
     # What asyncio calls.
 
@@ -164,8 +171,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the signature is the library's
         self._leave()
-        for timer in self._timers:
-            timer.cancel()
+        if self._abort is not None:
+            self._abort.cancel()
         self._writable.set()
         if not self.lost.done():
             self.lost.set_result(None)
@@ -182,21 +189,22 @@ class Connection(asyncio.Protocol):
         if isinstance(event, Request):
             self._shake_hands(event)
             return
-        if isinstance(event, Frame) and event.opcode is not Opcode.CLOSE and self._session is not None:
-            self._receive_frame(event, self._session)
+        if isinstance(event, Frame) and event.opcode is not Opcode.CLOSE and self._session and self._life:
+            self._receive_frame(event, self._session, self._life)
 
-    def _receive_frame(self, frame: Frame, session: Session) -> None:
+    def _receive_frame(self, frame: Frame, session: Session, life: Life) -> None:
         if frame.opcode is not Opcode.CONT and not self._admit():
             return
         if frame.opcode is Opcode.PONG:
-            self._receive_pong(bytes(frame.data))
+            life.receive_pong(bytes(frame.data))
         elif frame.opcode in (Opcode.TEXT, Opcode.CONT, Opcode.BINARY):
             self._message += frame.data
             if frame.fin:
                 message = bytes(self._message)
                 self._message.clear()
+                life.heard()
                 for reply in session.receive(message):
-                    self._send(reply)
+                    self.say(reply)
 
     def _admit(self) -> bool:
         self._counts.messages_received += 1
@@ -220,44 +228,9 @@ class Connection(asyncio.Protocol):
             return
         self._counts.opened += 1
         self._hub.join(self)
-        self._timers.append(self._loop.call_later(self._keep_alive.ping_interval_s, self._ping))
-        self._timers.append(self._loop.call_later(self._keep_alive.session_s, self._end_session))
-
-    # Keep-alive.
-
-    def _ping(self) -> None:
-        payload = secrets.token_hex(8).encode()
-        self._pings.add(payload)
-        self.flush()
-        self._websocket.send_ping(payload)
-        self._write_protocol_data()
-        if self._pong_deadline is None:
-            self._pong_deadline = self._loop.call_later(self._keep_alive.pong_timeout_s, self._miss_pong)
-            self._timers.append(self._pong_deadline)
-        self._timers.append(self._loop.call_later(self._keep_alive.ping_interval_s, self._ping))
-
-    def _receive_pong(self, payload: bytes) -> None:
-        """A pong counts when it copies the payload of a ping that was sent; others are allowed and prove nothing."""
-        if payload in self._pings and self._pong_deadline is not None:
-            self._pings.clear()
-            self._pong_deadline.cancel()
-            self._pong_deadline = None
-            now_s = self._loop.time()
-            self._timers = [timer for timer in self._timers if not timer.cancelled() and timer.when() > now_s]
-
-    def _miss_pong(self) -> None:
-        self._counts.pong_timeouts += 1
-        self.close(1008, "Pong timeout")
-
-    def _end_session(self) -> None:
-        self._counts.sessions_ended += 1
-        self.close(1001, "")
+        self._life = Life(self, self._session, self._keep_alive, self._counts, self._clock_scale)
 
     # Outgoing.
-
-    def _send(self, text: bytes) -> None:
-        self._pending += (text_header(len(text)), text)
-        self.flush()
 
     def _write_protocol_data(self) -> None:
         """Write what the protocol core has to say (handshake, pongs, close); its empty string is the end of the stream."""
@@ -267,14 +240,10 @@ class Connection(asyncio.Protocol):
             else:
                 self._transport.close()
 
-    def _drop(self) -> None:
-        self._leave()
-        self._transport.abort()
-
     def _leave(self) -> None:
         self._hub.leave(self)
         self._session = None
         self._pending.clear()
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        if self._life is not None:
+            self._life.end()
+            self._life = None

@@ -7,18 +7,17 @@ nothing with the code that is tested against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from simulator.faults import RestFaults
+from simulator.feed import Feed, Level
 from simulator.hub import Channel, Hub, Subscriber
 from simulator.instruments import Instrument
 from simulator.web import Request, Response
 
-__all__ = ["Books", "Dialect", "Feed", "HandshakeRefusedError", "KeepAlive", "Session", "Snapshots"]
-
-Level = tuple[int, int]
+__all__ = ["Books", "Close", "Dialect", "HandshakeRefusedError", "KeepAlive", "Session", "Snapshots"]
 
 
 class HandshakeRefusedError(Exception):
@@ -32,9 +31,12 @@ class HandshakeRefusedError(Exception):
 
 @dataclass(frozen=True)
 class KeepAlive:
-    """Life rules of a connection; seconds. ``messages`` in any ``window_s`` may come in, pings and pongs included."""
+    """Life rules of a connection; seconds. ``messages`` in any ``window_s`` may come in, pings and pongs included.
 
-    ping_interval_s: float
+    ``ping_interval_s`` None: the exchange sends no websocket pings. ``session_s`` may be infinite.
+    """
+
+    ping_interval_s: float | None
     pong_timeout_s: float
     session_s: float
     messages: int
@@ -43,7 +45,7 @@ class KeepAlive:
     def scaled(self, scale: float) -> KeepAlive:
         """The same on a clock that runs ``scale`` times faster; the message window stays a real second."""
         return KeepAlive(
-            self.ping_interval_s / scale,
+            None if self.ping_interval_s is None else self.ping_interval_s / scale,
             self.pong_timeout_s / scale,
             self.session_s / scale,
             self.messages,
@@ -51,41 +53,32 @@ class KeepAlive:
         )
 
 
+@dataclass(frozen=True)
+class Close:
+    """The exchange ends the connection; code 1006 is an end without a close frame."""
+
+    code: int
+    reason: str = ""
+
+
 class Session(Protocol):
     """The exchange's side of one open connection."""
 
-    combined: bool
-
     def receive(self, message: bytes) -> list[bytes]:
-        """The texts to answer a client's text with."""
+        """The texts to answer a client's text with; the next market frame comes behind them."""
+
+    def frame(self, envelope: bytes, data_start: int) -> bytes:
+        """What this connection is sent for a market frame, as its channel published it."""
+
+    def tick(self, silent_s: float, quiet_s: float) -> Sequence[bytes | Close]:
+        """What the exchange does by itself, asked four times a second of its clock.
+
+        Its seconds since the client's last message (pings and pongs of the websocket are none), and since anything was sent to
+        it; both since the connection opened where there was nothing.
+        """
 
     def shutdown_notice(self, time_ms: int) -> bytes | None:
         """The exchange's announcement that it will cut connections; None where it has none."""
-
-
-class Feed(Protocol):
-    """Turns the order flow of one instrument into the exchange's frames. Prices in ticks, quantities in lots.
-
-    ``time_ms`` is the exchange's clock, set before each round of orders.
-    """
-
-    time_ms: int
-
-    def trade(self, trade_id: int, price: int, quantity: int, *, seller_aggressed: bool) -> None:
-        """One fill."""
-
-    def aggregate(
-        self, first_id: int, last_id: int, price: int, quantity: int, *, seller_aggressed: bool
-    ) -> None:
-        """All fills of one order at one price."""
-
-    def top(self, update_id: int, bid: Level, ask: Level) -> None:
-        """Best bid and ask after a change of either."""
-
-    def depth(
-        self, first_id: int, last_id: int, previous_id: int, bids: dict[int, int], asks: dict[int, int]
-    ) -> None:
-        """Levels changed since the last one, with their new quantities (0: gone)."""
 
 
 class Snapshots(Protocol):
@@ -102,10 +95,17 @@ Books = dict[str, Snapshots]  # by wire symbol, in upper case
 
 
 class Dialect(Protocol):
-    """One market of one exchange."""
+    """One market of one exchange: ``name`` is like ``okx.swap``, ``default_symbols`` are ``BASE-QUOTE``."""
 
     name: str
     keep_alive: KeepAlive
+    default_symbols: tuple[str, ...]
+
+    def wire(self, symbol: str) -> str:
+        """The exchange's own name of a ``BASE-QUOTE`` symbol; raises :class:`ConfigurationError` for one it cannot list."""
+
+    def instrument(self, symbol: str) -> Instrument:
+        """A synthetic instrument of that name, with decimals as the exchange has them; raises the same."""
 
     def open(self, target: str, subscriber: Subscriber, hub: Hub) -> Session:
         """A client connects to this path and query; raises :class:`HandshakeRefusedError`."""

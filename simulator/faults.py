@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from bookmill.errors import ConfigurationError
 from simulator.hub import Disturbance, Hub
 
-__all__ = ["BreakableConnection", "Faults", "RestFault", "RestFaults"]
+__all__ = ["BreakableConnection", "Faults", "RestFault", "RestFaults", "call_named"]
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,20 @@ class BreakableConnection(Protocol):
 
 
 class Faults:
-    """Faults of one market, one method each; :meth:`apply` takes the same by name, as JSON brings them."""
+    """Faults of one market, one method each; :meth:`apply` takes the same by name, as JSON brings them.
+
+    ``wire`` turns a ``BASE-QUOTE`` symbol into the exchange's own.
+    """
 
     def __init__(
-        self, hub: Hub, rest: RestFaults, connections: Callable[[], Iterable[BreakableConnection]]
+        self,
+        hub: Hub,
+        rest: RestFaults,
+        connections: Callable[[], Iterable[BreakableConnection]],
+        wire: Callable[[str], str] = str,
     ) -> None:
         self._hub = hub
+        self._wire = wire
         self._rest = rest
         self._connections = connections
 
@@ -120,14 +128,32 @@ class Faults:
         for connection in self._connections():
             connection.announce_shutdown()
 
+    def scenario(self, symbol: str, name: str, **arguments: Any) -> None:
+        """Scripted misbehaviour of this exchange on one synthetic instrument, named as on the wire or ``BASE-QUOTE``."""
+        feeds = self._hub.feeds
+        wire = symbol if symbol in feeds else self._wire(symbol)
+        if wire not in feeds:
+            raise ConfigurationError(
+                f"There is no synthetic instrument '{symbol}' here.",
+                hint=f"Known: {', '.join(list(feeds)[:6])}.",
+            )
+        feeds[wire].scenario(name, **arguments)
+
     def apply(self, fault: str, arguments: dict[str, Any]) -> None:
         """Call the fault of that name; raises :class:`ConfigurationError` for an unknown name or argument."""
         names = [name for name in vars(type(self)) if not name.startswith("_") and name != "apply"]
-        if fault not in names:
-            raise ConfigurationError(f"There is no fault '{fault}'.", hint=f"Known: {', '.join(names)}.")
-        method = getattr(self, fault)
-        try:
-            inspect.signature(method).bind(**arguments)
-        except TypeError as error:
-            raise ConfigurationError(f"The fault '{fault}' cannot be called so: {error}.") from error
-        method(**arguments)
+        call_named("fault", {name: getattr(self, name) for name in names}, fault, arguments)
+
+
+def call_named(
+    what: str, known: Mapping[str, Callable[..., None]], name: str, arguments: Mapping[str, Any]
+) -> None:
+    """Call one of several by its name, for faults and scenarios; raises :class:`ConfigurationError` when it cannot be."""
+    if name not in known:
+        hint = f"Known: {', '.join(known)}." if known else f"There is no {what} at all."
+        raise ConfigurationError(f"There is no {what} '{name}'.", hint=hint)
+    try:
+        inspect.signature(known[name]).bind(**arguments)
+    except TypeError as error:
+        raise ConfigurationError(f"The {what} '{name}' cannot be called so: {error}.") from error
+    known[name](**arguments)

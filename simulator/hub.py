@@ -1,7 +1,7 @@
 """Who gets what: channels with their subscribers, and the one way every market frame is sent.
 
-A frame is handed over in its combined form ``{"stream":"…","data":{…}}``; a connection in raw mode is sent the bytes of
-``data`` inside it, unchanged. Sources publish a batch, then call :meth:`Hub.flush`, which joins what each connection has to
+A frame is handed over whole; what of it a connection is sent is its session's business (Binance: in its combined form
+``{"stream":"…","data":{…}}``, of which a connection in raw mode is sent the bytes of ``data``, unchanged). Sources publish a batch, then call :meth:`Hub.flush`, which joins what each connection has to
 get into one write: that is what makes several hundred thousand frames a second possible.
 """
 
@@ -11,6 +11,8 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 from typing import Literal, Protocol
+
+from simulator.feed import Feed
 
 __all__ = ["Channel", "Disturbance", "Hub", "Subscriber"]
 
@@ -75,10 +77,14 @@ class Channel:
 
 
 class Hub:
-    """All channels of a market by the stream names a client may ask for. A name nobody plays is simply never sent."""
+    """All channels of a market by the stream names a client may ask for. A name nobody plays is simply never sent.
+
+    ``feeds`` are the synthetic instruments by wire symbol: where a session finds the image that a new book begins with.
+    """
 
     def __init__(self) -> None:
         self.channels: dict[str, Channel] = {}
+        self.feeds: dict[str, Feed] = {}
         self.connections: set[Subscriber] = set()
         self._by_name: dict[str, list[Channel]] = {}
         self._names: dict[Subscriber, set[str]] = {}

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bookmill.errors import ConfigurationError
 
-__all__ = ["DEFAULT_SYMBOLS", "Instrument", "check_symbol", "decimals", "instrument", "names"]
+__all__ = [
+    "DEFAULT_SYMBOLS",
+    "Instrument",
+    "check_symbol",
+    "decimals",
+    "instrument",
+    "names",
+    "plausible_price",
+]
 
 
 @dataclass(frozen=True)
 class Instrument:
     """One instrument. Prices step by 10^-price_decimals, quantities by 10^-quantity_decimals.
 
-    ``start_price`` (in ticks) and ``lot_scale`` (lots of a usual order) only matter to the synthetic market.
+    A lot is whatever the exchange counts in: coins, contracts, quote units. ``start_price`` (in ticks, more than 500, since
+    the synthetic book is 500 ticks deep) and ``lot_scale`` (lots of a usual order) only matter to the synthetic market.
     """
 
     symbol: str
@@ -26,12 +36,12 @@ class Instrument:
     @property
     def base(self) -> str:
         """The asset that is traded."""
-        return self.symbol.partition("-")[0]
+        return self.symbol.split("-")[0]
 
     @property
     def quote(self) -> str:
         """The asset that is paid with."""
-        return self.symbol.partition("-")[2]
+        return self.symbol.split("-")[1]
 
 
 # symbol: price in whole quote units, decimals of the price, decimals of the quantity; sizes as on Binance in 2024
@@ -51,13 +61,24 @@ DEFAULT_SYMBOLS = tuple(_KNOWN)[:3]
 _USUAL_ORDER_QUOTE = 2_000
 
 
+_MORE_OF_A_SYMBOL = re.compile(r"\d{6}(-[0-9.]+-[CP])?")
+
+
 def check_symbol(symbol: str) -> None:
-    """Raise :class:`ConfigurationError` unless the symbol is a ``BASE-QUOTE`` name."""
-    base, _, quote = symbol.partition("-")
-    if not (base.isalnum() and quote.isalnum() and symbol.isupper()):
+    """Raise :class:`ConfigurationError` unless the symbol is a ``BASE-QUOTE`` name, ``-YYMMDD[-STRIKE-C|P]`` behind it or not."""
+    base, _, rest = symbol.partition("-")
+    quote, _, more = rest.partition("-")
+    if not (base.isalnum() and quote.isalnum() and symbol.isupper()) or not (
+        symbol == f"{base}-{quote}" or _MORE_OF_A_SYMBOL.fullmatch(more)
+    ):
         raise ConfigurationError(
             f"'{symbol}' is no symbol the simulator can list.", hint="Write it like BTC-USDT."
         )
+
+
+def plausible_price(base: str) -> int:
+    """Whole US dollars that a well-known asset costs, 100 for any other."""
+    return _KNOWN.get(f"{base}-USDT", (100, 0, 0))[0]
 
 
 def instrument(symbol: str) -> Instrument:
@@ -68,10 +89,13 @@ def instrument(symbol: str) -> Instrument:
     return Instrument(symbol, price_decimals, quantity_decimals, price * 10**price_decimals, lot_scale)
 
 
-def names(count: int) -> list[str]:
-    """``count`` symbols: the known ones, then made-up ones."""
-    known = list(_KNOWN)[:count]
-    return known + [f"SIM{number:04d}-USDT" for number in range(1, count - len(known) + 1)]
+def names(count: int, first: Sequence[str] = DEFAULT_SYMBOLS) -> list[str]:
+    """``count`` symbols: those given, then other known assets against the same quote, then made-up ones."""
+    quote = first[0].split("-")[1]
+    known = list(dict.fromkeys([*first, *(f"{symbol.partition('-')[0]}-{quote}" for symbol in _KNOWN)]))[
+        :count
+    ]
+    return known + [f"SIM{number:04d}-{quote}" for number in range(1, count - len(known) + 1)]
 
 
 def decimals(texts: Iterable[str]) -> int:

@@ -23,7 +23,7 @@ _START_ID = 10_000_000
 class LiveMarket:
     """Order flow of many instruments, in rounds of 10 ms; depth batches of an instrument every 100 ms, spread over the rounds.
 
-    The sequence of frames depends on seed and rate alone. When the machine is too slow for the rate, rounds come late; what could not be
+    The sequence of frames depends on seed and rate alone; what comes once a second is beside it, no part of the rate. When the machine is too slow for the rate, rounds come late; what could not be
     made up is counted in ``skipped_s``.
     """
 
@@ -40,19 +40,20 @@ class LiveMarket:
             )
             for instrument, ids in zip(instruments, dialect.update_ids(_START_ID))
         ]
+        for flow in self._flows:
+            flow.feed.truth = flow.truth
+            hub.feeds[dialect.wire(flow.instrument.symbol)] = flow.feed
         self._owed = 0.0
         self._round = 0
         self.skipped_s = 0.0
-        self.books = {
-            flow.instrument.base + flow.instrument.quote: LiveBook(flow, dialect) for flow in self._flows
-        }
+        self.books = {dialect.wire(flow.instrument.symbol): LiveBook(flow, dialect) for flow in self._flows}
 
     def tick(self, time_ms: int) -> None:
         """One round of orders at that time of the exchange's clock."""
         self._owed += self._rate * _TICK_S
         flows, count, draw = self._flows, len(self._flows), self._random.random
         for flow in flows:
-            flow.feed.time_ms = time_ms
+            flow.clock(time_ms)
         while self._owed > 0:
             self._owed -= flows[int(draw() * count)].act()
         for flow in flows[self._round % _TICKS_A_BATCH :: _TICKS_A_BATCH]:

@@ -1,7 +1,7 @@
 """A synthetic market: random but plausible orders on a real book of whole ticks and lots, the same for the same seed.
 
 Each order changes the book, and every changed level takes the next update id. What an exchange publishes of it (fills, changes
-of the best prices, levels changed since the last batch) goes to a :class:`~simulator.dialect.Feed`. Update and trade ids, prices
+of the best prices, levels changed since the last batch) goes to a :class:`~simulator.feed.Feed`. Update and trade ids, prices
 and quantities depend on the seed alone; only the times in frames are the clock's.
 """
 
@@ -9,29 +9,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from simulator.dialect import Feed, Level
+from simulator.day import DayFigures
+from simulator.feed import Feed, Level, Truth
 from simulator.instruments import Instrument
 
-__all__ = ["OrderFlow", "Truth"]
+__all__ = ["OrderFlow"]
 
 _BID, _ASK = 0, 1
 _DEPTH = 500  # ticks from the best price within which orders come
 _LEAST_LEVELS = 250
 _MOST_LEVELS = 900
 _MOST_LEVELS_TAKEN = 4
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What really is: the book at ``update_id``, best levels first, in ticks and lots, and all that traded so far."""
-
-    update_id: int
-    bids: list[Level]
-    asks: list[Level]
-    trades: int
-    traded_lots: int
 
 
 class OrderFlow:
@@ -57,6 +46,7 @@ class OrderFlow:
         self._first_id = 0
         self._changed: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self._shown: tuple[dict[int, int], dict[int, int]] = (self._books[0].copy(), self._books[1].copy())
+        self._day = DayFigures(instrument.start_price)
 
     def act(self) -> int:
         """One order; returns how many frames it is worth at once (its level changes come with the next batch)."""
@@ -92,6 +82,13 @@ class OrderFlow:
         self._published_id, self._first_id = self.update_id, 0
         self._changed = ({}, {})
         return 1
+
+    def clock(self, time_ms: int) -> None:
+        """Let the exchange's clock go on: once a second the feed is told the day's figures."""
+        self.feed.time_ms = time_ms
+        figures = self._day.due(time_ms)
+        if figures is not None:
+            self.feed.second(figures)
 
     def book(self, limit: int) -> tuple[int, list[Level], list[Level]]:
         """The book of this moment, in the middle of a batch as a rule: update id and at most ``limit`` levels a side."""
@@ -187,6 +184,7 @@ class OrderFlow:
             part = 1 + int(self._random.random() * (lots - 1))
             parts = [part, lots - part]
         for part in parts:
+            self._day.trade(price, part)
             self.feed.trade(self._next_trade, price, part, seller_aggressed=seller_aggressed)
             self._next_trade += 1
         self.feed.aggregate(first, self._next_trade - 1, price, lots, seller_aggressed=seller_aggressed)

@@ -6,10 +6,10 @@ import asyncio
 import json
 import math
 import signal
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import structlog
@@ -18,10 +18,17 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from bookmill.errors import ConfigurationError
 from bookmill.settings import StatusSettings
 from bookmill.status import StatusServer
-from simulator.instruments import DEFAULT_SYMBOLS, names
-from simulator.simulator import EXCHANGES, MarketConfig, RecordingFiles, Simulator, SimulatorConfig
+from simulator.instruments import names
+from simulator.registry import dialect, exchanges, usual_markets
+from simulator.simulated_market import MarketConfig, RecordingFiles
+from simulator.simulator import SimulatorConfig, Simulators
 
-__all__ = ["Options", "configuration", "serve"]
+__all__ = ["ALL", "Options", "configuration", "configurations", "serve"]
+
+ALL = "all"
+"""Instead of an exchange's name: every one."""
+
+_T = TypeVar("_T")
 
 _log = structlog.get_logger(__name__)
 
@@ -45,10 +52,10 @@ class Options:
 
 
 def configuration(options: Options) -> SimulatorConfig:
-    """What to simulate; raises :class:`ConfigurationError` for options that do not go together."""
+    """What to simulate of one exchange; raises :class:`ConfigurationError` for options that do not go together."""
     symbols = _symbols(options)
     recordings = _recordings(options, symbols)
-    markets = options.markets or tuple(recordings) or tuple(EXCHANGES.get(options.exchange, ()))
+    markets = options.markets or tuple(recordings) or usual_markets(options.exchange)
     missing = [market for market in recordings if market not in markets]
     if missing:
         raise ConfigurationError(
@@ -58,7 +65,7 @@ def configuration(options: Options) -> SimulatorConfig:
         options.exchange,
         {
             market: MarketConfig(
-                symbols=symbols,
+                symbols=symbols or _usual_symbols(options, market),
                 rate=options.rate,
                 seed=options.seed,
                 recordings=recordings.get(market, ()),
@@ -72,37 +79,73 @@ def configuration(options: Options) -> SimulatorConfig:
     )
 
 
+def configurations(options: Options) -> list[SimulatorConfig]:
+    """Every market of every exchange, or those of the names that --market gives; raises the same."""
+    if options.symbols or options.recordings:
+        raise ConfigurationError(
+            "Symbols and recordings are those of one exchange.", hint=f"Name it instead of --exchange {ALL}."
+        )
+    known = exchanges()
+    strange = [name for name in options.markets if not any(name in markets for markets in known.values())]
+    if strange:
+        raise ConfigurationError(
+            f"No simulated exchange has a market '{strange[0]}'.",
+            hint=f"Known: {', '.join(dict.fromkeys(name for markets in known.values() for name in markets))}.",
+        )
+    configs, port = [], options.port
+    for exchange, markets in known.items():
+        chosen = tuple(name for name in markets if not options.markets or name in options.markets)
+        if chosen:
+            configs.append(configuration(replace(options, exchange=exchange, markets=chosen, port=port)))
+            port = port and port + 2 * len(chosen)
+    return configs
+
+
 async def serve(options: Options, status: StatusSettings) -> None:
     """Listen until SIGINT, SIGTERM or the end of ``duration``; addresses first, counts last, on stdout."""
-    config = configuration(options)
+    several = options.exchange == ALL
+    simulators = Simulators(configurations(options) if several else [configuration(options)])
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stopping.set)
-    async with Simulator(config) as simulator:
-        with StatusServer(_Part(simulator), status):
+    async with simulators:
+        with StatusServer(_Part(simulators, several=several), status):
             if options.as_json:
-                click.echo(json.dumps(simulator.addresses))
-            for market, addresses in simulator.addresses.items():
-                _log.info("simulated market is open", exchange=config.exchange, market=market, **addresses)
+                click.echo(
+                    json.dumps(simulators.addresses if several else simulators[options.exchange].addresses)
+                )
+            for exchange, markets in simulators.addresses.items():
+                for market, addresses in markets.items():
+                    _log.info("simulated market is open", exchange=exchange, market=market, **addresses)
             try:
                 await asyncio.wait_for(stopping.wait(), options.duration)
             except TimeoutError:
                 _log.info("duration is over", duration_s=options.duration)
-    click.echo(json.dumps(simulator.counts()))
+    click.echo(json.dumps(simulators.counts() if several else simulators[options.exchange].counts()))
 
 
 class _Part:
-    """The simulator's state for health, status and metrics."""
+    """The simulator's state for health, status and metrics. Markets of ``several`` exchanges are named ``exchange.market``."""
 
     name = "simulator"
 
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
+    def __init__(self, simulators: Simulators, *, several: bool) -> None:
+        self._simulators = simulators
+        self._several = several
 
     def health(self) -> dict[str, str]:
         """A market that stopped playing because of an error."""
-        return self._simulator.problems()
+        return self._by_market(
+            {exchange: simulator.problems() for exchange, simulator in self._simulators.exchanges.items()}
+        )
+
+    def _by_market(self, by_exchange: Mapping[str, Mapping[str, _T]]) -> dict[str, _T]:
+        return {
+            f"{exchange}.{market}" if self._several else market: value
+            for exchange, markets in by_exchange.items()
+            for market, value in markets.items()
+        }
 
     def statistics(self) -> dict[str, Any]:
         """Totals by market."""
@@ -112,7 +155,7 @@ class _Part:
                 **counts["connections"],
                 **counts["rest"],
             }
-            for market, counts in self._simulator.counts().items()
+            for market, counts in self._by_market(self._simulators.counts()).items()
         }
 
     def metrics(self) -> Iterator[Metric]:
@@ -128,7 +171,7 @@ class _Part:
         )
         calls = CounterMetricFamily("bookmill_simulator_rest_calls", "REST calls", labels=["market"])
         opened = GaugeMetricFamily("bookmill_simulator_connections", "Open connections", labels=["market"])
-        for market, counts in self._simulator.counts().items():
+        for market, counts in self._by_market(self._simulators.counts()).items():
             sent.add_metric([market], counts["frames_sent"])
             unsent.add_metric([market], counts["frames_unsent"])
             slow.add_metric([market], counts["connections"]["slow_readers_dropped"])
@@ -138,16 +181,20 @@ class _Part:
 
 
 def _symbols(options: Options) -> list[str]:
+    """Those the user names; none when the exchange's usual ones, or so many, are wanted."""
     if options.symbols and options.instruments:
         raise ConfigurationError("--symbols and --instruments exclude each other.")
-    if options.instruments:
-        return names(options.instruments)
     if options.symbols is None:
-        return list(DEFAULT_SYMBOLS)
+        return []
     symbols = [symbol.strip() for symbol in options.symbols.split(",") if symbol.strip()]
     if not symbols:
         raise ConfigurationError("--symbols names no symbol.")
     return symbols
+
+
+def _usual_symbols(options: Options, market: str) -> list[str]:
+    symbols = dialect(options.exchange, market).default_symbols
+    return names(options.instruments, symbols) if options.instruments else list(symbols)
 
 
 def _recordings(options: Options, symbols: list[str]) -> dict[str, list[RecordingFiles]]:

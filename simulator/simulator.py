@@ -3,196 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-from bookmill.errors import ConfigurationError, PortInUseError
-from simulator import binance
-from simulator.connection import Connection, ConnectionCounts
-from simulator.dialect import Books, Dialect
-from simulator.faults import Faults, RestFaults
-from simulator.hub import Hub
-from simulator.instruments import DEFAULT_SYMBOLS, instrument
-from simulator.live import LiveMarket
-from simulator.market import Truth
-from simulator.playback import Playback
-from simulator.recording import read_recording
-from simulator.web import Request, Response, WebServer, address_of
+from bookmill.errors import ConfigurationError
+from simulator.faults import Faults
+from simulator.feed import Truth
+from simulator.registry import dialect, usual_markets
+from simulator.simulated_market import MarketConfig, SimulatedMarket
 
-__all__ = ["EXCHANGES", "MarketConfig", "RecordingFiles", "Simulator", "SimulatorConfig"]
-
-EXCHANGES = {"binance": {"spot": binance.spot, "usdm": binance.usdm}}
-_MEBIBYTE = 1 << 20
-
-
-@dataclass(frozen=True)
-class RecordingFiles:
-    """One recording: the files of one instrument, in order."""
-
-    symbol: str
-    paths: Sequence[Path]
-
-
-@dataclass(frozen=True)
-class MarketConfig:
-    """What one market plays: recordings, else a synthetic market of ``symbols`` at ``rate`` frames a second in all.
-
-    ``speed`` is a factor of the recorded pace, infinite for as fast as clients read. Ports: 0 takes any free one.
-    ``clock_scale`` makes pings, sessions and REST minutes pass so much faster; ``session_s`` is the life of a connection if not
-    the exchange's. ``buffer_bytes`` and ``stall_s`` are what a slow client is borne with, see :class:`Connection`.
-    """
-
-    symbols: Sequence[str] = DEFAULT_SYMBOLS
-    rate: float = 200.0
-    seed: int = 1
-    recordings: Sequence[RecordingFiles] = ()
-    speed: float = 1.0
-    grace_s: float = 2.0
-    websocket_port: int = 0
-    rest_port: int = 0
-    clock_scale: float = 1.0
-    session_s: float | None = None
-    buffer_bytes: int = 16 * _MEBIBYTE
-    stall_s: float = 30.0
+__all__ = ["Simulator", "SimulatorConfig", "Simulators"]
 
 
 @dataclass(frozen=True)
 class SimulatorConfig:
-    """The markets of one exchange, by name."""
+    """The markets of one exchange, by name; without any the exchange's usual ones."""
 
     exchange: str = "binance"
-    markets: Mapping[str, MarketConfig] = field(
-        default_factory=lambda: {"spot": MarketConfig(), "usdm": MarketConfig()}
-    )
+    markets: Mapping[str, MarketConfig] = field(default_factory=dict)
     host: str = "127.0.0.1"
-
-
-class _Market:
-    """One market: a websocket port, a REST port and what is played on them."""
-
-    def __init__(self, dialect: Dialect, config: MarketConfig) -> None:
-        self.dialect = dialect
-        self.hub = Hub()
-        self.connection_counts = ConnectionCounts()
-        self.rest_faults = RestFaults()
-        self.open: set[Connection] = set()
-        self.faults = Faults(self.hub, self.rest_faults, lambda: tuple(self.open))
-        self.books: Books = {}
-        self.playbacks: list[Playback] = []
-        self.live: LiveMarket | None = None
-        self.address: dict[str, str] = {}
-        self._config = config
-        self._keep_alive = dialect.keep_alive
-        if config.session_s is not None:
-            self._keep_alive = replace(self._keep_alive, session_s=config.session_s)
-        self._web = WebServer(self._answer)
-        self._server: asyncio.Server | None = None
-        self._playing: list[asyncio.Task[None]] = []
-
-    def load(self) -> None:
-        """Read the recordings, or set up the synthetic instruments."""
-        config, dialect, hub = self._config, self.dialect, self.hub
-        for files in config.recordings:
-            wire = files.symbol.replace("-", "")
-            if wire in self.books:
-                raise ConfigurationError(
-                    f"There are two recordings of {files.symbol} for one market.",
-                    hint="Give several files of one recording together.",
-                )
-            recording = read_recording(files.symbol, files.paths)
-            self.books[wire] = recording
-            self.playbacks.append(Playback(recording, hub, dialect, config.speed, config.grace_s))
-        if not config.recordings:
-            instruments = [instrument(symbol) for symbol in dict.fromkeys(config.symbols)]
-            self.live = LiveMarket(instruments, dialect, hub, rate=config.rate, seed=config.seed)
-            self.books.update(self.live.books)
-
-    async def start(self, host: str) -> None:
-        """Listen and wait for subscribers."""
-        loop, port = asyncio.get_running_loop(), self._config.websocket_port
-        try:
-            self._server = await loop.create_server(self._connection, host, port)
-        except OSError as error:
-            raise PortInUseError(
-                f"The simulator's websocket port {host}:{port} cannot be opened: {error.strerror}.",
-                hint="Give another one, or 0 for any.",
-            ) from error
-        rest = await self._web.start(host, self._config.rest_port)
-        self.address = {"websocket": "ws://{}:{}".format(*address_of(self._server)), "rest": rest}
-        runs = [playback.run() for playback in self.playbacks]
-        if self.live:
-            runs.append(self.live.run())
-        self._playing = [loop.create_task(run) for run in runs]
-
-    async def close(self) -> None:
-        """Stop playing, close all connections in order, and the ports."""
-        for task in self._playing:
-            task.cancel()
-        results = await asyncio.gather(*self._playing, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
-            connections = tuple(self.open)
-            for connection in connections:
-                connection.close(1001, "")
-            await asyncio.gather(*(connection.lost for connection in connections))
-        await self._web.close()
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-
-    def problem(self) -> str:
-        """Why playing stopped before its end; empty when it did not."""
-        broken = [task for task in self._playing if task.done() and not task.cancelled() and task.exception()]
-        return str(broken[0].exception()) if broken else ""
-
-    def counts(self) -> dict[str, Any]:
-        """What was sent and what happened."""
-        return {
-            "frames_sent": self.hub.total("sent"),
-            "frames_published": self.hub.total("published"),
-            "frames_unsent": self.hub.total("unsent"),
-            "finished": all(playback.finished for playback in self.playbacks),
-            "streams": self.hub.counts(),
-            "recordings": {
-                playback.recording.instrument.symbol: playback.statistics() for playback in self.playbacks
-            },
-            "skipped_s": round(self.live.skipped_s, 3) if self.live else 0.0,
-            "connections": {"open": len(self.open), **asdict(self.connection_counts)},
-            "rest": self.dialect.rest_counts(),
-        }
-
-    def _connection(self) -> Connection:
-        connection = Connection(
-            self.dialect,
-            self.hub,
-            self.connection_counts,
-            self._keep_alive,
-            buffer_bytes=self._config.buffer_bytes,
-            stall_s=self._config.stall_s,
-        )
-        self.open.add(connection)
-        connection.lost.add_done_callback(lambda _: self.open.discard(connection))
-        return connection
-
-    async def _answer(self, request: Request) -> Response:
-        if request.path == "/simulator/counts":
-            return Response(200, json.dumps(self.counts()).encode())
-        if request.path == "/simulator/faults" and request.method == "POST":
-            return self._apply_fault(request.body)
-        return await self.dialect.answer(request, self.books, self.rest_faults)
-
-    def _apply_fault(self, body: bytes) -> Response:
-        """``{"fault": "<method of Faults>", …its arguments}``."""
-        try:
-            arguments = json.loads(body)
-            self.faults.apply(arguments.pop("fault"), arguments)
-        except (ConfigurationError, ValueError, KeyError, AttributeError, TypeError) as error:
-            return Response(400, json.dumps({"error": str(error)}).encode())
-        return Response(200, b"{}")
 
 
 class Simulator:
@@ -202,22 +33,12 @@ class Simulator:
     """
 
     def __init__(self, config: SimulatorConfig) -> None:
-        dialects = EXCHANGES.get(config.exchange)
-        if dialects is None:
-            raise ConfigurationError(
-                f"The exchange '{config.exchange}' is not simulated.", hint=f"Known: {', '.join(EXCHANGES)}."
-            )
-        for name in config.markets:
-            if name not in dialects:
-                raise ConfigurationError(
-                    f"{config.exchange} has no simulated market '{name}'.",
-                    hint=f"Known: {', '.join(dialects)}.",
-                )
+        markets = config.markets or {name: MarketConfig() for name in usual_markets(config.exchange)}
         self._host = config.host
         self._opened = AsyncExitStack()
         self._markets = {
-            name: _Market(dialects[name](market.clock_scale), market)
-            for name, market in config.markets.items()
+            name: SimulatedMarket(dialect(config.exchange, name, market.clock_scale), market)
+            for name, market in markets.items()
         }
 
     async def __aenter__(self) -> Self:
@@ -262,3 +83,33 @@ class Simulator:
                 f"The market '{market}' plays a recording: its truth is in the recording."
             )
         return live.books[wire_symbol].truth()
+
+
+class Simulators:
+    """Several exchanges in one process, open and closed together; each is a :class:`Simulator` of ``exchanges``."""
+
+    def __init__(self, configs: Iterable[SimulatorConfig]) -> None:
+        self.exchanges = {config.exchange: Simulator(config) for config in configs}
+        self._opened = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as opened:
+            for simulator in self.exchanges.values():
+                await opened.enter_async_context(simulator)
+            self._opened = opened.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.aclose()
+
+    def __getitem__(self, exchange: str) -> Simulator:
+        return self.exchanges[exchange]
+
+    @property
+    def addresses(self) -> dict[str, dict[str, dict[str, str]]]:
+        """Where each market of each exchange listens."""
+        return {name: simulator.addresses for name, simulator in self.exchanges.items()}
+
+    def counts(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What was sent, by exchange and market."""
+        return {name: simulator.counts() for name, simulator in self.exchanges.items()}

@@ -20,7 +20,8 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 from websockets.frames import Opcode
 
 from bookmill.errors import ConfigurationError, PortInUseError
-from simulator.simulator import MarketConfig, RecordingFiles, Simulator, SimulatorConfig
+from simulator.simulated_market import MarketConfig, RecordingFiles
+from simulator.simulator import Simulator, SimulatorConfig
 
 RECORDINGS = Path(
     os.environ.get("BOOKMILL_RECORDINGS", Path(__file__).parents[2].parent / "shared" / "recordings")

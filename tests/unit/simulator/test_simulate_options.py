@@ -11,7 +11,7 @@ from bookmill.errors import ConfigurationError
 from simulator.faults import Faults, RestFaults
 from simulator.hub import Hub
 from simulator.serving import Options, configuration
-from simulator.simulator import RecordingFiles
+from simulator.simulated_market import RecordingFiles
 
 
 def test_without_options_both_markets_are_synthetic() -> None:
