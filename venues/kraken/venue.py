@@ -61,6 +61,7 @@ class KrakenSpot(Adapter):
     keep_alive = KeepAlive(30.0, '{"method":"ping"}')
     depth: ClassVar[int] = 1000
     """Levels a side of the books subscribed to: 10, 25, 100, 500 or 1000."""
+    image_channels = frozenset({f"book.{depth}"})
 
     def __init__(self) -> None:
         super().__init__()
