@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from bookmill.errors import FrameError
@@ -50,6 +52,13 @@ def test_digits_behind_the_second(text: str, micros: int) -> None:
         "2026-13-25T03:35:57Z",
         "2026-02-30T03:35:57Z",
         "2026-08-25T24:35:57Z",
+        "2026-08-25T03:60:57Z",
+        "2026-08-25T03:35:60Z",
+        "2026-08-00T03:35:57Z",
+        "2026-00-25T03:35:57Z",
+        "2023-02-29T03:35:57Z",
+        "1900-02-29T03:35:57Z",
+        "0000-01-01T00:00:00Z",
         "20260825T033557Z",
         "x" * 4000,
     ],
@@ -57,6 +66,14 @@ def test_digits_behind_the_second(text: str, micros: int) -> None:
 def test_what_is_no_time_in_utc(text: str) -> None:
     with pytest.raises(FrameError, match="Not an RFC 3339 time"):
         rfc3339_micros(text)
+
+
+def test_every_day_is_that_of_the_calendar() -> None:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    for day in range(-719_162, 2_932_896, 97):  # of all years from 1 to 9999
+        moment = epoch + timedelta(days=day, hours=day % 24, minutes=day % 60, seconds=day % 59)
+        text = f"{moment.isoformat()[:19]}Z"
+        assert rfc3339_micros(text) == (moment - epoch) // timedelta(microseconds=1), text
 
 
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
