@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -14,6 +12,7 @@ from simulator.coinbase_rest import Answers, RestError, number, seconds, within
 from simulator.dialect import Books
 from simulator.feed import Level
 from simulator.instruments import Instrument
+from simulator.rest import json_bytes, json_response, now_ms
 from simulator.web import Request, Response
 
 __all__ = ["AdvancedAnswers", "advanced_book"]
@@ -53,11 +52,11 @@ class AdvancedAnswers(Answers):
         if request.method != "GET":
             raise RestError(404, {"error": "NOT_FOUND", "message": "Not found"})
         if request.path == f"{_PREFIX}/time":
-            now_ms = time.time_ns() // 1_000_000
+            time_ms = now_ms()
             moment = {
-                "iso": trimmed_time(now_ms),
-                "epochSeconds": str(now_ms // 1000),
-                "epochMillis": str(now_ms),
+                "iso": trimmed_time(time_ms),
+                "epochSeconds": str(time_ms // 1000),
+                "epochMillis": str(time_ms),
             }
             return _answer(moment)
         if request.path == f"{_PREFIX}/market/products":
@@ -88,11 +87,11 @@ def advanced_book(ledger: Ledger, bids: list[Level], asks: list[Level], time_ms:
         "time": trimmed_time(time_ms),
     }
     if not bids or not asks:
-        return _dumped({"pricebook": book})
+        return json_bytes({"pricebook": book})
     spread = asks[0][0] - bids[0][0]
     middle = Decimal(asks[0][0] + bids[0][0]) / 2
     last = ledger.fills[-1].price if ledger.fills else asks[0][0]
-    return _dumped(
+    return json_bytes(
         {
             "pricebook": book,
             "last": price.text(last),
@@ -206,8 +205,4 @@ def _invalid(text: str) -> RestError:
 
 
 def _answer(value: Any) -> Response:
-    return Response(200, _dumped(value), {"Cache-Control": "public, max-age=14400"})
-
-
-def _dumped(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return json_response(value, 200, {"Cache-Control": "public, max-age=14400"})

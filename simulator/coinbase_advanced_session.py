@@ -7,7 +7,6 @@ and that only the unknown products of a list stay out (an acknowledgement withou
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from simulator.coinbase_advanced_feed import AdvancedFeed
 from simulator.coinbase_ledger import trimmed_time
 from simulator.dialect import Close
 from simulator.hub import Hub, Subscriber
+from simulator.rest import json_bytes, now_ms
 
 __all__ = ["AdvancedSession"]
 
@@ -129,16 +129,14 @@ class AdvancedSession:
 
     def _heartbeat(self) -> bytes:
         self._heartbeats += 1
-        now = trimmed_time(_now_ms()).replace("T", " ").replace("Z", " +0000 UTC")
+        now = trimmed_time(now_ms()).replace("T", " ").replace("Z", " +0000 UTC")
         return self._message(
             "heartbeats", {"current_time": now, "heartbeat_counter": _FIRST_HEARTBEAT + self._heartbeats}
         )
 
     def _message(self, channel: str, event: dict[str, Any]) -> bytes:
-        head = {"channel": channel, "client_id": "", "timestamp": trimmed_time(_now_ms())}
-        return json.dumps(
-            {**head, "sequence_num": self._take_number(), "events": [event]}, separators=(",", ":")
-        ).encode()
+        head = {"channel": channel, "client_id": "", "timestamp": trimmed_time(now_ms())}
+        return json_bytes({**head, "sequence_num": self._take_number(), "events": [event]})
 
     def _take_number(self) -> int:
         number = self._number
@@ -158,8 +156,4 @@ def _problem(kind: Any, channel: Any, products: Sequence[str]) -> str:
 
 
 def _error(text: str) -> bytes:
-    return json.dumps({"type": "error", "message": text}, separators=(",", ":")).encode()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return json_bytes({"type": "error", "message": text})

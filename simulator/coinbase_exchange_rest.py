@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from simulator.coinbase_rest import Answers, RestError, number, seconds, within
 from simulator.dialect import Books
 from simulator.feed import Level
 from simulator.instruments import Instrument
+from simulator.rest import json_bytes, json_response, now_ms
 from simulator.web import Request, Response
 
 __all__ = ["ExchangeAnswers", "exchange_book"]
@@ -48,22 +48,22 @@ class ExchangeAnswers(Answers):
             book[side] = [
                 [price, size, str(uuid.uuid5(uuid.NAMESPACE_OID, price))] for price, size, _ in book[side]
             ]
-        return _dumped(book)
+        return json_bytes(book)
 
     def other(self, request: Request, books: Books, ledgers: Mapping[str, Ledger]) -> Response:
         """Everything but books."""
         if request.method != "GET":
             raise RestError(404, _NOT_FOUND)
         if request.path == "/products":
-            return Response(200, _dumped([_product(book.instrument) for book in books.values()]))
+            return json_response([_product(book.instrument) for book in books.values()])
         if request.path == "/time":
-            now_ms = time.time_ns() // 1_000_000
-            return Response(200, b'{"iso":"%b","epoch":%d}' % (micros_time(now_ms).encode(), now_ms // 1000))
+            time_ms = now_ms()
+            return json_response({"iso": micros_time(time_ms), "epoch": time_ms // 1000})
         matched = _PATH.match(request.path)
         if matched is None or matched[1] not in books:
             raise RestError(404, _NOT_FOUND)
         if matched[2] is None:
-            return Response(200, _dumped(_product(books[matched[1]].instrument)))
+            return json_response(_product(books[matched[1]].instrument))
         ledger = ledgers.get(matched[1]) or Ledger(books[matched[1]].instrument)
         return {"trades": _trades, "candles": _candles, "ticker": _ticker}[matched[2]](request, ledger)
 
@@ -75,7 +75,7 @@ class ExchangeAnswers(Answers):
 def exchange_book(ledger: Ledger, bids: list[Level], asks: list[Level], time_ms: int) -> bytes:
     """A book with one order a level. Its ``sequence`` is the product's own, which no change of ``level2_batch`` names."""
     price, size = ledger.price.text, ledger.quantity.text
-    return _dumped(
+    return json_bytes(
         {
             "bids": [[price(ticks), size(lots), 1] for ticks, lots in bids],
             "asks": [[price(ticks), size(lots), 1] for ticks, lots in asks],
@@ -115,7 +115,7 @@ def _trades(request: Request, ledger: Ledger) -> Response:
     limit = number(request, "limit", _MOST_TRADES, _MOST_TRADES)
     after, before = number(request, "after", 1 << 62, 1 << 62), number(request, "before", 0, 1 << 62)
     page = [fill for fill in reversed(ledger.fills) if before < fill.trade_id < after][:limit]
-    body = _dumped(
+    body = json_bytes(
         [
             {
                 "trade_id": fill.trade_id,
@@ -169,8 +169,4 @@ def _ticker(request: Request, ledger: Ledger) -> Response:  # noqa: ARG001  all 
         "time": micros_time(last.time_ms),
         "rfq_volume": "0.00",
     }
-    return Response(200, _dumped(body))
-
-
-def _dumped(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return json_response(body)

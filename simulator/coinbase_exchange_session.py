@@ -13,6 +13,7 @@ from typing import Any
 from simulator.coinbase_exchange_feed import ExchangeFeed
 from simulator.dialect import Close
 from simulator.hub import Hub, Subscriber
+from simulator.rest import json_bytes
 
 __all__ = ["ExchangeSession"]
 
@@ -71,7 +72,7 @@ class ExchangeSession:
             self._check(asked)
         except _RefusedError as refused:
             error = {"type": "error", "message": refused.message, "reason": str(refused)}
-            return [json.dumps(error, separators=(",", ":")).encode(), self._state()]
+            return [json_bytes(error), self._state()]
         self._subscribed = True
         for channel, product in asked:
             self._channels.setdefault(channel, {})[product] = None
@@ -138,7 +139,7 @@ class ExchangeSession:
             }
             for name, products in self._channels.items()
         ]
-        return json.dumps({"type": "subscriptions", "channels": listed}, separators=(",", ":")).encode()
+        return json_bytes({"type": "subscriptions", "channels": listed})
 
 
 def _parse(message: bytes) -> dict[str, Any]:

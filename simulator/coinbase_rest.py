@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from simulator.coinbase_ledger import Ledger
-from simulator.dialect import Books, Snapshots
+from simulator.dialect import Books
 from simulator.faults import RestFaults
 from simulator.feed import Bar
+from simulator.limits import Verdict
+from simulator.rest import RestDesk, json_response, now_ms
 from simulator.web import Request, Response
 
 __all__ = ["Answers", "CoinbaseRest", "RestError", "number", "seconds", "within"]
@@ -25,24 +24,24 @@ class RestError(Exception):
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:
         super().__init__(str(body))
-        self.response = Response(status, json.dumps(body, separators=(",", ":")).encode())
+        self.response = json_response(body, status)
 
 
 class _TokenBucket:
-    """So many calls a second, and as many at once as it holds. Times are monotonic seconds, given by the caller."""
+    """So many calls a second, and as many at once as it holds; times as :class:`~simulator.limits.Budget` has them."""
 
-    def __init__(self, rate: float, size: float, now_s: float) -> None:
+    def __init__(self, rate: float, size: float) -> None:
         self._rate, self._size = rate, size
-        self._tokens, self._last_s = size, now_s
+        self._tokens, self._last_s = size, 0.0
 
-    def admit(self, now_s: float) -> bool:
-        """Count one call; False when it is one too many."""
+    def spend(self, weight: int, now_s: float) -> Verdict:
+        """Count a call, or refuse it."""
         self._tokens = min(self._size, self._tokens + (now_s - self._last_s) * self._rate)
         self._last_s = now_s
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
+        if self._tokens < weight:
+            return Verdict(429, 0)
+        self._tokens -= weight
+        return Verdict(200, 0)
 
 
 class Answers:
@@ -78,49 +77,36 @@ class CoinbaseRest:
     ) -> None:
         self._answers = answers
         self._ledgers = ledger_of
-        self._scale = scale
-        self._buckets: dict[str, _TokenBucket] = {}
-        self._counts = {"calls": 0, "snapshots": 0, "refused_429": 0, "faults": 0}
+        self._desk = RestDesk(
+            lambda: _TokenBucket(_CALLS_A_SECOND * scale, _BURST),
+            lambda verdict: Response(verdict.status, answers.too_many),
+        )
 
     def counts(self) -> dict[str, int]:
         """Calls, good snapshots, refusals and faults so far."""
-        return dict(self._counts)
+        return self._desk.counts()
 
     async def answer(self, request: Request, books: Books, faults: RestFaults) -> Response:
         """One call."""
-        self._counts["calls"] += 1
-        now_s = time.monotonic()
-        bucket = self._buckets.setdefault(
-            request.peer, _TokenBucket(_CALLS_A_SECOND * self._scale, _BURST, now_s)
-        )
-        if not bucket.admit(now_s):
-            self._counts["refused_429"] += 1
-            return Response(429, self._answers.too_many)
+        answers = self._answers
+        self._desk.called()
         try:
-            asked = self._answers.book(request) if request.method == "GET" else None
+            asked = answers.book(request) if request.method == "GET" else None
             if asked is None:
-                return self._answers.other(request, books, self._ledgers())
-            return await self._book(request, books, faults, *asked)
+                return self._desk.charged(request, lambda _: answers.other(request, books, self._ledgers()))
+            product, levels = asked
+            if product not in books:
+                raise answers.unknown_product(product)
+            book = books[product]
+            return await self._desk.snapshot(
+                request,
+                faults,
+                lambda _: Response(200, answers.shaped(request, book.snapshot(levels, now_ms()))),
+                stale=lambda body: body,  # no number in it could be older than the frames
+                empty=answers.shaped(request, book.snapshot(0, now_ms())),
+            )
         except RestError as error:
             return error.response
-
-    async def _book(
-        self, request: Request, books: Books, faults: RestFaults, product: str, levels: int
-    ) -> Response:
-        book: Snapshots | None = books.get(product)
-        if book is None:
-            raise self._answers.unknown_product(product)
-        fault = faults.take()
-        body = self._answers.shaped(request, book.snapshot(levels, time.time_ns() // 1_000_000))
-        if fault is not None:
-            self._counts["faults"] += 1
-            await asyncio.sleep(fault.delay_s)
-            if fault.status != 200:
-                return Response(fault.status, self._answers.too_many)
-            if fault.content != "good":
-                body = self._answers.shaped(request, book.snapshot(0, 0))
-        self._counts["snapshots"] += 1
-        return Response(200, body)
 
 
 def number(request: Request, name: str, default: int, most: int) -> int:
