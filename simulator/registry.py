@@ -21,6 +21,8 @@ DIALECTS: dict[str, str] = {
     "bybit.spot": "simulator.bybit:spot",
     "bybit.linear": "simulator.bybit:linear",
     "bybit.inverse": "simulator.bybit:inverse",
+    "coinbase.spot": "simulator.coinbase:exchange",
+    "coinbase-advanced.spot": "simulator.coinbase:advanced",
 }
 """``module:function`` by ``exchange.market``: a module is imported when its dialect is asked for. A function takes the clock's
 ``scale`` and makes a :class:`~simulator.dialect.Dialect`."""
