@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from simulator.bybit_wire import Wire, decimal_text, delivery_ms
 from simulator.feed import Bar, Day, Level
 
-__all__ = ["INTERVALS", "Klines", "Tickers", "bucket"]
+__all__ = ["INTERVALS", "Klines", "Standing", "Tickers", "bucket"]
 
 _MINUTE_MS = 60_000
 _DAY_MS = 86_400_000
