@@ -7,24 +7,24 @@ channels are left out of the answer as unknown ones are.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import math
 import re
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from simulator.deribit_contracts import Contract, Market, contract, instrument
 from simulator.deribit_feed import DeribitFeed
-from simulator.deribit_rpc import Credits, MarketData, RpcError, answer
+from simulator.deribit_rpc import CreditBudget, MarketData, RpcError, answer
 from simulator.deribit_session import DeribitSession
 from simulator.dialect import Books, HandshakeRefusedError, KeepAlive
-from simulator.faults import RestFault, RestFaults
+from simulator.faults import RestFaults
 from simulator.feed import Level
 from simulator.hub import Channel, Hub, Subscriber
 from simulator.instruments import Instrument
+from simulator.limits import Verdict
+from simulator.rest import RestDesk, now_ms
 from simulator.web import Request, Response
 
 __all__ = ["DeribitDialect", "futures", "option", "swap"]
@@ -32,9 +32,9 @@ __all__ = ["DeribitDialect", "futures", "option", "swap"]
 _PATH = "/ws/api/v2"
 _REST = "/api/v2/"
 _MOST_CONNECTIONS = 32
-_INSTRUMENTS = "public/get_instruments"
+_CALL_COST, _LISTING_COST = 500, 10_000
+"""Credits; the latter makes the documented one a second of the 10,000 that come back in it."""
 _CHANGE_ID = re.compile(rb'("change_id":)\d+')
-_LEVELS = re.compile(rb'"bids":\[.*?\],"asks":\[.*?\](?=\})')
 
 _SYMBOLS: dict[Market, tuple[str, ...]] = {
     "swap": ("BTC-USD", "ETH-USD", "BTC-USDC"),
@@ -60,9 +60,7 @@ class DeribitDialect:
         self._scale = scale
         self._feeds: dict[str, DeribitFeed] = {}
         self._data = MarketData(self._feeds)
-        self._calling: dict[str, Credits] = defaultdict(lambda: Credits(50_000, 10_000))
-        self._listing: dict[str, Credits] = defaultdict(lambda: Credits(50, 1))
-        self._counts = {"calls": 0, "snapshots": 0, "errors": 0, "refused_429": 0, "faults": 0}
+        self._desk = RestDesk(lambda: CreditBudget(scale), _refusal)
 
     def wire(self, symbol: str) -> str:
         """``BTC-USD`` is ``BTC-PERPETUAL``, ``BTC-USDC-271231`` is ``BTC_USDC-31DEC27``."""
@@ -112,55 +110,42 @@ class DeribitDialect:
 
     async def answer(self, request: Request, books: Books, faults: RestFaults) -> Response:
         """``/api/v2/<method>?<params>``."""
-        self._counts["calls"] += 1
+        self._desk.called()
         method = request.path.removeprefix(_REST)
         if method == request.path or request.method != "GET":
             return Response(404, b"Not found", {"Content-Type": "text/plain"})
-        try:
-            self._charge(method, request.peer)
-            if method == "public/get_order_book":
-                return await self._order_book(request, books, faults)
-            return Response(200, answer(None, self._data.call(method, request.query)))
-        except RpcError as error:
-            return self._refused(error)
+        if method == "public/get_order_book":
+            return await self._order_book(request, books, faults)
+        cost = _LISTING_COST if method == "public/get_instruments" else _CALL_COST
+        return self._desk.charged(request, lambda _: self._called(method, request.query), weight=cost)
 
     def rest_counts(self) -> dict[str, int]:
-        """Calls, good books, errors and refusals so far."""
-        return dict(self._counts)
+        """Calls, good books, credits and refusals so far."""
+        return self._desk.counts()
 
     def _now_s(self) -> float:
         return time.monotonic() * self._scale
 
-    def _charge(self, method: str, peer: str) -> None:
-        """500 of 50,000 credits a call, 10,000 a second come back; instruments may be asked for once a second (a burst of 50 is assumed)."""
-        now_s = self._now_s()
-        listed = method != _INSTRUMENTS or self._listing[peer].spend(1, now_s)
-        if not listed or not self._calling[peer].spend(500, now_s):
-            self._counts["refused_429"] += 1
-            raise RpcError(10028, "too_many_requests")
-
-    def _refused(self, error: RpcError) -> Response:
-        if error.code == 10028:
-            return Response(429, answer(None, error))
-        self._counts["errors"] += 1
-        return Response(400, answer(None, error))
+    def _called(self, method: str, params: Mapping[str, str]) -> Response:
+        try:
+            return Response(200, answer(None, self._data.call(method, params)))
+        except RpcError as error:
+            return Response(400, answer(None, error))
 
     async def _order_book(self, request: Request, books: Books, faults: RestFaults) -> Response:
-        wire, depth = self._data.feed(request.query).contract.wire, self._data.depth(request.query)
-        fault = faults.take() or RestFault()
-        if fault != RestFault():
-            self._counts["faults"] += 1
-        if fault.status != 200:
-            text = b'{"jsonrpc":"2.0","error":{"code":10028,"message":"too_many_requests"}}'
-            return Response(fault.status, text, {"Retry-After": str(fault.retry_after_s)})
-        body = books[wire].snapshot(depth, time.time_ns() // 1_000_000)
-        self._counts["snapshots"] += 1
-        await asyncio.sleep(fault.delay_s)
-        if fault.content == "stale":
-            body = _CHANGE_ID.sub(rb"\g<1>%d" % books[wire].opening_id, body)
-        if fault.content == "empty":
-            body = _LEVELS.sub(b'"bids":[],"asks":[]', body)
-        return Response(200, body)
+        try:
+            feed, depth = self._data.feed(request.query), self._data.depth(request.query)
+        except RpcError as error:
+            return Response(400, answer(None, error))
+        book = books[feed.contract.wire]
+        return await self._desk.snapshot(
+            request,
+            faults,
+            lambda _: Response(200, book.snapshot(depth, now_ms())),
+            stale=lambda body: _CHANGE_ID.sub(rb"\g<1>%d" % book.opening_id, body),
+            empty=answer(None, f"{{{feed.order_book(book.opening_id, [], [])}}}"),
+            weight=_CALL_COST,
+        )
 
 
 def swap(scale: float = 1.0) -> DeribitDialect:
@@ -176,3 +161,9 @@ def futures(scale: float = 1.0) -> DeribitDialect:
 def option(scale: float = 1.0) -> DeribitDialect:
     """Options: two strikes of each coin."""
     return DeribitDialect("option", scale=scale)
+
+
+def _refusal(verdict: Verdict) -> Response:
+    """Too many calls, or whatever else a fault says."""
+    headers = {"Retry-After": str(verdict.retry_after_s)} if verdict.status == 429 else {}
+    return Response(verdict.status, answer(None, RpcError(10028, "too_many_requests")), headers)

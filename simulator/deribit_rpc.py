@@ -14,8 +14,9 @@ from typing import Any
 from simulator.deribit_charts import RESOLUTIONS
 from simulator.deribit_contracts import listing
 from simulator.deribit_feed import DeribitFeed
+from simulator.limits import Verdict
 
-__all__ = ["Credits", "MarketData", "RpcError", "answer", "invalid"]
+__all__ = ["CreditBudget", "Credits", "MarketData", "RpcError", "answer", "invalid"]
 
 _MOST_TRADES = 1000
 _MOST_LEVELS = 10_000
@@ -71,6 +72,21 @@ class Credits:
             return False
         self._left -= cost
         return True
+
+
+class CreditBudget:
+    """What one address may call: 50,000 credits, of which 10,000 come back in a second of the exchange's clock."""
+
+    def __init__(self, scale: float) -> None:
+        self._credits = Credits(50_000, 10_000 * scale)
+        self._used = 0
+
+    def spend(self, weight: int, now_s: float) -> Verdict:
+        """Whether a call of that cost is admitted."""
+        if not self._credits.spend(weight, now_s):
+            return Verdict(429, self._used, 1)
+        self._used += weight
+        return Verdict(200, self._used)
 
 
 class MarketData:
