@@ -17,6 +17,7 @@ __all__ = ["DIALECTS", "dialect", "exchanges", "known", "usual_markets"]
 DIALECTS: dict[str, str] = {
     "binance.spot": "simulator.binance:spot",
     "binance.usdm": "simulator.binance:usdm",
+    "binance.coinm": "simulator.binance:coinm",
 }
 """``module:function`` by ``exchange.market``: a module is imported when its dialect is asked for. A function takes the clock's
 ``scale`` and makes a :class:`~simulator.dialect.Dialect`."""

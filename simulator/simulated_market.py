@@ -89,7 +89,7 @@ class SimulatedMarket:
                     f"There are two recordings of {files.symbol} for one market.",
                     hint="Give several files of one recording together.",
                 )
-            recording = read_recording(files.symbol, files.paths)
+            recording = read_recording(files.symbol, files.paths, wire)
             self.books[wire] = recording
             self.playbacks.append(Playback(recording, hub, dialect, config.speed, config.grace_s))
         if not config.recordings:
