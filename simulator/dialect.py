@@ -8,7 +8,7 @@ nothing with the code that is tested against it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from simulator.faults import RestFaults
@@ -33,7 +33,8 @@ class HandshakeRefusedError(Exception):
 class KeepAlive:
     """Life rules of a connection; seconds. ``messages`` in any ``window_s`` may come in, pings and pongs included.
 
-    ``ping_interval_s`` None: the exchange sends no websocket pings. ``session_s`` may be infinite.
+    ``ping_interval_s`` None: the exchange sends no websocket pings. ``session_s`` may be infinite. ``slow_reader``: how a client
+    that reads too slowly is closed; None: without a close frame.
     """
 
     ping_interval_s: float | None
@@ -41,15 +42,15 @@ class KeepAlive:
     session_s: float
     messages: int
     window_s: float = 1.0
+    slow_reader: Close | None = None
 
     def scaled(self, scale: float) -> KeepAlive:
         """The same on a clock that runs ``scale`` times faster; the message window stays a real second."""
-        return KeepAlive(
-            None if self.ping_interval_s is None else self.ping_interval_s / scale,
-            self.pong_timeout_s / scale,
-            self.session_s / scale,
-            self.messages,
-            self.window_s,
+        return replace(
+            self,
+            ping_interval_s=None if self.ping_interval_s is None else self.ping_interval_s / scale,
+            pong_timeout_s=self.pong_timeout_s / scale,
+            session_s=self.session_s / scale,
         )
 
 
