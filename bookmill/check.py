@@ -211,7 +211,10 @@ def _market_check(exchange: str, market: str, chosen: MarketSettings) -> Callabl
     def run() -> str:
         from bookmill.errors import FrameError
 
-        venue = _venue(exchange, market)
+        venue = _venue(exchange, market, chosen.source)
+        if venue.by_ccxt:
+            listed = _polled(exchange, market)
+            return _listed(exchange, market, chosen, f"ccxt's {exchange}", listed)
         address = chosen.rest_url or venue.rest_url
         request = venue.instruments_request()
         url = f"{address}{request.path}"
@@ -221,21 +224,38 @@ def _market_check(exchange: str, market: str, chosen: MarketSettings) -> Callabl
             listed = {instrument.symbol for instrument in venue.parse_instruments(answer)}
         except FrameError as error:
             raise UnavailableError(f"{url} gives no list of instruments: {error.message}") from error
-        missing = [symbol for symbol in chosen.symbols if symbol not in listed]
-        if missing:
-            raise ConfigurationError(
-                f"{address} answers, but does not list {', '.join(missing)}.",
-                hint=f"Correct exchanges.{exchange}.{market}.symbols.",
-            )
-        return f"answers at {address}, lists {', '.join(chosen.symbols)}"
+        return _listed(exchange, market, chosen, address, listed)
 
     return run
 
 
-def _venue(exchange: str, market: str) -> Any:
+def _listed(exchange: str, market: str, chosen: MarketSettings, address: str, listed: set[str]) -> str:
+    missing = [symbol for symbol in chosen.symbols if symbol not in listed]
+    if missing:
+        raise ConfigurationError(
+            f"{address} answers, but does not list {', '.join(missing)}.",
+            hint=f"Correct exchanges.{exchange}.{market}.symbols.",
+        )
+    return f"answers at {address}, lists {', '.join(chosen.symbols)}"
+
+
+def _polled(exchange: str, market: str) -> set[str]:
+    """The symbols of a market that only ccxt knows, as the command says that may import it."""
+    command = [sys.executable, "-m", "bookmill", "instruments", "--exchange", exchange, "--market", market]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False, timeout=60)
+    listed = {json.loads(line)["symbol"] for line in done.stdout.splitlines()}
+    if not listed:
+        said = done.stderr.strip().splitlines()
+        raise UnavailableError(
+            said[-1].removeprefix("bookmill: ") if said else f"{exchange}.{market} lists nothing."
+        )
+    return listed
+
+
+def _venue(exchange: str, market: str, source: str) -> Any:
     """The venue of that name, found by entry point: this room imports no other."""
     make = next(iter(entry_points(group="bookmill.venues", name="venue"))).load()
-    return make(exchange, market)
+    return make(exchange, market, source)
 
 
 def _get(url: str, what: str, variable: str, **arguments: Any) -> bytes:

@@ -145,6 +145,8 @@ class MarketSettings(_Section):
     """Bars that are collected: `1m`, `5m`, `1h`, `1d` …, as far as the exchange has them."""
     trades: Literal["trade", "aggTrade"] = "trade"
     """`trade`: each trade; `aggTrade`: fills of one taker order at one price folded into one."""
+    source: Literal["socket", "poll"] = "socket"
+    """`socket`: listen, as the market's adapter does; `poll`: ask over REST again and again, which works for every exchange ccxt knows (then the exchange is named as ccxt names it)."""
     websocket_url: str | None = None
     """Instead of the exchange's own, without path."""
     rest_url: str | None = None
@@ -176,6 +178,10 @@ class ProducerSettings(_Section):
     """The exchange's list of instruments is asked for anew once in so long."""
     rest_weight_share: float = Field(0.5, gt=0, le=1)
     """Part of the exchange's REST weight that may be spent."""
+    poll_after_s: float | None = Field(60.0, gt=0)
+    """What a connection brought is polled over REST when there has been none for so long; null: never."""
+    poll_interval_s: float = Field(1.0, gt=0)
+    """A polled book, or trades, are asked for once in so long at most; tickers and bars five times less often."""
 
 
 class WorkerSettings(_Section):

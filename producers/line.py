@@ -31,6 +31,8 @@ __all__ = ["Line", "LineCounts", "LineState"]
 _log = structlog.get_logger(__name__)
 
 _HEALTHY_S = 60.0
+_STANDS_S = 10.0
+"""A connection that has brought nothing yet and was not thrown out for so long is one: its market is quiet."""
 _TICK_S = 0.2
 _PONG_S = 5.0
 _LONGEST_OVERLAP = 3
@@ -88,6 +90,9 @@ class Line:
         self.problem = ""
         self.missing: list[str] = []
         self.counts = LineCounts()
+        self.up_ns = 0
+        """When the connection at hand was opened, Unix ns."""
+        self._down_since_s: float | None = time.monotonic()
         self._plan = plan
         self._streams = {stream.route: stream for stream in streams}
         self._venue = venue
@@ -129,6 +134,11 @@ class Line:
         return True
 
     @property
+    def down_s(self) -> float | None:
+        """For how long there has been no connection that delivers, or at least stands for a while; None when there is one."""
+        return None if self._down_since_s is None else time.monotonic() - self._down_since_s
+
+    @property
     def image_symbols(self) -> frozenset[str]:
         """Instruments whose books have their images in its streams."""
         return frozenset(stream.route.wire_symbol for stream in self._streams.values() if stream.starts_anew)
@@ -160,6 +170,7 @@ class Line:
     def _start(self, connection: Connection) -> None:
         connection.start(self._venue, self._writer, self._plan.requests, self._aside)
         self._current = connection
+        self.up_ns = connection.opened_ns
         self._refused.clear()
         self.state, self.problem, self.missing = LineState.CONNECTED, "", []
         _log.info("connected", line=self.name, connection=connection.name, streams=self._plan.streams)
@@ -180,6 +191,8 @@ class Line:
         for stream in self._streams.values():
             stream.finish()
         self.counts.lost += 1
+        if self._down_since_s is None:
+            self._down_since_s = time.monotonic()
         self.state, self.problem = LineState.CONNECTING, connection.ended
         _log.warning("connection lost", line=self.name, connection=connection.name, reason=connection.ended)
         await asyncio.sleep(self._backoff.next_s())
@@ -198,6 +211,8 @@ class Line:
                 watch.received, watch.progress_s = connection.received, now_s
             if now_s - connection.opened_s >= _HEALTHY_S and connection.received and not self._quiet:
                 self._backoff.reset()
+            if connection.received or now_s - connection.opened_s >= _STANDS_S:
+                self._down_since_s = None
             self._look_for_missing(connection, now_s)
             if now_s < self._replace_after_s:
                 continue

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from bookmill.backoff import Backoff
-from bookmill.errors import ConfigurationError, FrameError, RefusedError
+from bookmill.errors import ConfigurationError, FrameError, RefusedError, UnavailableError
 from bookmill.settings import MarketSettings, ProducerSettings
 from producers.connection import Answer
 from producers.dead_letters import write_dead_letter
@@ -18,6 +18,7 @@ from producers.instruments import Choice, choose
 from producers.kafka_writer import KafkaWriter
 from producers.line import Line, LineState
 from producers.listing import InstrumentLog, Listing
+from producers.polling import Polling
 from producers.rest import Rest
 from producers.resubscriptions import Resubscriptions
 from producers.snapshots import Snapshots
@@ -66,8 +67,11 @@ class Market:
         self._topic = topic
         self._id = f"{producer_id}-{self.name}"
         self._waiting_s = 0.0
+        self._by_wire: dict[str, Instrument] = {}
+        """What is collected."""
         self._proxy = market.proxy.get_secret_value() if market.proxy else None
         self.rest = Rest.of(venue, market, settings)
+        self.polling = Polling(venue, market, settings, name=self.name, connection=f"{self._id}-poll")
         self.listing = Listing(venue, instrument_log, self._instrument_changed)
         self.disabled: dict[str, str] = {}
         """Collected instruments that the exchange does not trade (any more), by symbol, with a sentence each."""
@@ -93,37 +97,57 @@ class Market:
                 )
             await self._collect(self.choice.instruments)
         finally:
+            await self.polling.close()
             await self.rest.close()
 
     async def _collect(self, instruments: Sequence[Instrument]) -> None:
-        by_wire = {one.wire_symbol: one for one in instruments}
+        by_wire = self._by_wire
+        by_wire.update({one.wire_symbol: one for one in instruments})
         options = StreamOptions(
             tuple(channel for channel in self._market.channels if channel in self.venue.channels),
             aggregated_trades=self._market.trades == "aggTrade",
             kline_intervals=self._market.kline_intervals,
         )
-        self.snapshots = self._images(by_wire)
+        carrying = [] if self.polling.always else self._open_lines(by_wire, options)
+        async with asyncio.TaskGroup() as group:
+            if not self.polling.always:
+                self.snapshots = self._images(by_wire)
+                group.create_task(self.snapshots.run())
+            group.create_task(self._watch_listing())
+            polling = self.polling.run(
+                by_wire,
+                carrying,
+                options,
+                writer=self._writer,
+                topic=self._topic,
+                collects=lambda wire_symbol: by_wire[wire_symbol].symbol not in self.disabled,
+            )
+            group.create_task(polling)
+            for start_after_s, line in zip(itertools.count(0.0, _OPENING_GAP_S), self.lines):
+                group.create_task(line.run(start_after_s=start_after_s))
+
+    def _open_lines(
+        self, by_wire: Mapping[str, Instrument], options: StreamOptions
+    ) -> list[tuple[Line, Sequence[Stream]]]:
+        """A line for each connection planned, with its streams."""
+        carrying: list[tuple[Line, Sequence[Stream]]] = []
         for number, plan in enumerate(self.venue.plan(list(by_wire), options)):
             streams = [self._stream(route, by_wire[route.wire_symbol]) for route in plan.routes]
             self.streams += streams
-            self.lines.append(
-                Line(
-                    f"{self._id}-{number}",
-                    plan,
-                    streams,
-                    venue=self.venue,
-                    address=self._market.websocket_url or self.venue.websocket_url,
-                    settings=self._settings,
-                    writer=self._writer,
-                    aside=self._aside,
-                    proxy=self._proxy,
-                )
+            line = Line(
+                f"{self._id}-{number}",
+                plan,
+                streams,
+                venue=self.venue,
+                address=self._market.websocket_url or self.venue.websocket_url,
+                settings=self._settings,
+                writer=self._writer,
+                aside=self._aside,
+                proxy=self._proxy,
             )
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.snapshots.run())
-            group.create_task(self._watch_listing())
-            for start_after_s, line in zip(itertools.count(0.0, _OPENING_GAP_S), self.lines):
-                group.create_task(line.run(start_after_s=start_after_s))
+            self.lines.append(line)
+            carrying.append((line, streams))
+        return carrying
 
     def _images(self, instruments: Mapping[str, Instrument]) -> Snapshots | Resubscriptions:
         """Who serves requests for images, the venue's way."""
@@ -166,6 +190,7 @@ class Market:
         elif what.startswith("is not"):
             self._disable(instrument, what)
         _log.warning("instrument has changed", market=self.name, symbol=instrument.symbol, what=what)
+        self._by_wire[instrument.wire_symbol] = instrument
         for stream in self.streams:
             if stream.route.wire_symbol == instrument.wire_symbol:
                 stream.describe(instrument.symbol, instrument.unit.text)
@@ -184,15 +209,21 @@ class Market:
         backoff = Backoff(self._settings.backoff_initial_s, self._settings.backoff_max_s)
         while True:
             try:
+                if self.venue.by_ccxt:
+                    offered = await self.polling.learn_instruments()
+                    self.rest.problem = ""
+                    return offered
                 body = await self.rest.get(self.venue.instruments_request())
                 return await asyncio.to_thread(self.venue.parse_instruments, body or b"")
-            except (FrameError, RefusedError) as error:
+            except (FrameError, RefusedError, UnavailableError) as error:
                 self.rest.problem = error.message
                 _log.warning("no instruments", market=self.name, reason=error.message)
                 await asyncio.sleep(backoff.next_s())
 
     def _require_budget(self) -> None:
-        """A share too small for a single call would wait for ever."""
+        """A share too small for a single call would wait for ever. ccxt has a pace of its own."""
+        if self.venue.by_ccxt:
+            return
         requests = [
             self.venue.instruments_request(),
             self.venue.snapshot_request("", self._settings.snapshot_depth),
@@ -238,7 +269,10 @@ class Market:
 
     @property
     def state(self) -> str:
-        """connecting, connected, unreachable; ``partly connected`` when some lines are and some are not."""
+        """connecting, connected, unreachable; ``partly connected`` when some lines are and some are not; ``polling`` where none are
+        wanted and all goes well."""
+        if self.polling.always:
+            return "unreachable" if self.rest.problem else self.polling.state
         if not self.lines:
             return "unreachable" if self.rest.problem else "connecting"
         states = {line.state for line in self.lines}
@@ -260,6 +294,8 @@ class Market:
                 problems[f"{line.name} streams"] = f"never delivered: {', '.join(line.missing)}"
         if self.snapshots and self.snapshots.problem:
             problems["snapshots"] = self.snapshots.problem
+        if self.polling.problem:
+            problems["polling"] = self.polling.problem
         if self.error:
             problems["refused"] = f"{self.errors} refusals on the socket, the last one: {self.error}"
         for route, reason in self.refused.items():

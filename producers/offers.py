@@ -13,6 +13,7 @@ from rich.table import Table
 
 from bookmill.errors import BookmillError, UnavailableError
 from bookmill.settings import MarketSettings, ProducerSettings
+from producers.ccxt_exchange import CcxtExchange
 from producers.instruments import choose
 from producers.rest import Rest
 from venues.interface import Venue
@@ -68,7 +69,7 @@ async def ask_all(
     search: str,
 ) -> Answer:
     """Ask all markets side by side; ``search`` is part of a symbol, in any case. One that does not answer stops no other."""
-    venues = {key: venue(*key) for key in markets}
+    venues = {key: venue(*key, market.source) for key, market in markets.items()}
     asked = await asyncio.gather(
         *(_ask(venues[key], market, settings) for key, market in markets.items()),
         return_exceptions=True,
@@ -112,6 +113,8 @@ def table(offers: Sequence[Offer]) -> Table:
 
 
 async def _ask(asked: Venue, market: MarketSettings, settings: ProducerSettings) -> Sequence[Instrument]:
+    if asked.by_ccxt:
+        return await _ask_ccxt(CcxtExchange(asked, market, settings))
     rest = Rest.of(asked, market, settings)
     end_s = time.monotonic() + _PATIENCE_S
     try:
@@ -121,6 +124,14 @@ async def _ask(asked: Venue, market: MarketSettings, settings: ProducerSettings)
         return asked.parse_instruments(body)
     finally:
         await rest.close()
+
+
+async def _ask_ccxt(exchange: CcxtExchange) -> Sequence[Instrument]:
+    try:
+        await exchange.load()
+        return exchange.instruments
+    finally:
+        await exchange.close()
 
 
 def _text(scaled: int) -> str:

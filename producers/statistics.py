@@ -31,6 +31,10 @@ _COUNTERS = {
     "snapshots_refused": "Snapshot requests the exchange refused for good.",
     "snapshots_expired": "Snapshot requests that grew too old.",
     "rest_refused": "REST calls refused for their number (429, 418).",
+    "polls": "Questions asked over REST in a socket's stead.",
+    "poll_errors": "Of these, those without a good answer.",
+    "polled_records": "Answers written to the raw topic.",
+    "poll_gaps": "Answers whose trades did not reach back to those before.",
 }
 
 
@@ -104,7 +108,9 @@ class ProducerPart:
 
     def _gauges(self) -> Iterable[Metric]:
         connected = GaugeMetricFamily(
-            "bookmill_producer_connected", "1 when all connections of the market stand.", labels=["market"]
+            "bookmill_producer_connected",
+            "1 when all connections of the market stand, or it is polled and answers.",
+            labels=["market"],
         )
         weight = GaugeMetricFamily(
             "bookmill_producer_rest_weight", "REST weight spent in the last minute.", labels=["market"]
@@ -112,17 +118,22 @@ class ProducerPart:
         age = GaugeMetricFamily(
             "bookmill_producer_age_seconds", "Since a stream's last frame.", labels=["market", "stream"]
         )
+        polled = GaugeMetricFamily(
+            "bookmill_producer_polled_instruments", "Instruments polled over REST now.", labels=["market"]
+        )
         for market in self._markets:
-            connected.add_metric([market.name], market.state == "connected")
+            polled.add_metric([market.name], market.polling.instruments)
+            connected.add_metric([market.name], market.state in {"connected", "polling"})
             weight.add_metric([market.name], market.rest.budget.used(time.monotonic()))
             for stream, age_s in market.ages_s().items():
                 if age_s is not None:
                     age.add_metric([market.name, stream], age_s)
-        yield from (connected, weight, age)
+        yield from (connected, weight, age, polled)
 
 
 def _counters(market: Market) -> dict[str, int]:
     snapshots = market.snapshots.counts if market.snapshots else None
+    polling = market.polling.counts
     lines = {
         each.name: sum(getattr(line.counts, each.name) for line in market.lines)
         for each in fields(LineCounts)
@@ -138,6 +149,10 @@ def _counters(market: Market) -> dict[str, int]:
         "snapshots_refused": snapshots.refused if snapshots else 0,
         "snapshots_expired": snapshots.expired if snapshots else 0,
         "rest_refused": market.rest.counts.refused,
+        "polls": polling.polls,
+        "poll_errors": polling.failed,
+        "polled_records": polling.records,
+        "poll_gaps": polling.gaps,
     }
 
 
@@ -149,6 +164,7 @@ def _market(market: Market, counters: dict[str, int]) -> dict[str, Any]:
         "connections": sum(line.state.value == "connected" for line in market.lines),
         "missing": [name for line in market.lines for name in line.missing],
         "unknown_symbols": list(market.choice.unknown) if market.choice else [],
+        "polling": market.polling.instruments,
         "snapshots_waiting": market.snapshots.waiting if market.snapshots else 0,
         "rest": asdict(market.rest.counts),
         "weight_used": market.rest.budget.used(now_s),

@@ -78,6 +78,8 @@ class Faults:
         self._wire = wire
         self._rest = rest
         self._connections = connections
+        self.refusing = False
+        """Whether whoever wants to connect is turned away."""
 
     def refuse_snapshots(self, count: int = 1, status: int = 429, retry_after_s: int = 1) -> None:
         """Answer the next snapshot calls with an HTTP error (429, 418, 403, 451, 503 …)."""
@@ -112,6 +114,10 @@ class Faults:
         """End all connections without a close frame."""
         for connection in self._connections():
             connection.cut()
+
+    def refuse_connections(self, *, refuse: bool = True) -> None:
+        """Turn away whoever wants to connect, until told otherwise; connections that stand are not touched."""
+        self.refusing = refuse
 
     def freeze_connections(self) -> None:
         """Make all connections half-open."""

@@ -57,6 +57,13 @@ class MarketConfig:
     stall_s: float = 30.0
 
 
+class _Refused(asyncio.Protocol):
+    """A socket that is closed before a word was said."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
 class SimulatedMarket:
     """A market that listens from :meth:`start` to :meth:`close`."""
 
@@ -152,7 +159,10 @@ class SimulatedMarket:
             "rest": self.dialect.rest_counts(),
         }
 
-    def _connection(self) -> Connection:
+    def _connection(self) -> asyncio.Protocol:
+        if self.faults.refusing:
+            self.connection_counts.refused += 1
+            return _Refused()
         connection = Connection(
             self.dialect,
             self.hub,

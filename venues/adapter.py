@@ -34,6 +34,8 @@ class Adapter:
     keep_alive: KeepAlive | None = None
     image_channels: frozenset[str] = frozenset()
     market_wide: frozenset[str] = frozenset()
+    ccxt_id: str = ""
+    by_ccxt: bool = False
 
     _decoders: ClassVar[Mapping[str, str]] = {}
     """Method by the venue's channel name; a name that ends in ``*`` stands for all that begin so."""

@@ -182,6 +182,10 @@ class Venue(Protocol):
     """Its channels that begin with an image of all that is, on each connection and each subscription anew."""
     market_wide: frozenset[str]
     """Its channels that bring all instruments of the market at once: frames of those not collected are passed over."""
+    ccxt_id: str
+    """ccxt's name of the exchange; empty where it cannot be polled."""
+    by_ccxt: bool
+    """Whether there is nothing but ccxt: no socket to listen to, and no REST call of ours."""
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """Spread instruments over connections within the venue's limits."""

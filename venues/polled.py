@@ -6,7 +6,8 @@ The values are JSON of our own, numbers as the exchange's decimal text:
 channel         value
 ==============  ==========================================================================================
 ``poll.book``   ``{"bids": [["<price>", "<quantity>"], …], "asks": […], "time_ms": 1 | null, "id": 1 | null}``
-``poll.trades``  ``[{"id": "…", "price": "…", "quantity": "…", "side": "buy" | "sell", "time_ms": 1 | null}, …]``
+``poll.trades``  ``[{"id": "…", "price": "…", "quantity": "…", "side": "buy" | "sell", "time_ms": 1 | null,
+                "aggregated": false}, …]``
 ``poll.ticker``  ``{"last": "…", "open": "…" | null, "high", "low", "volume", "quote_volume", "time_ms"}``
 ``poll.klines``  ``{"interval": "1m", "bars": [{"open_ms": 1, "open": "…", "high", "low", "close", "volume", "closed"}, …]}``
 ==============  ==========================================================================================
@@ -63,6 +64,7 @@ class PolledTrade(msgspec.Struct):
     quantity: str
     side: Literal["buy", "sell"]
     time_ms: int | None = None
+    aggregated: bool = False
 
 
 class PolledTicker(msgspec.Struct):
@@ -127,6 +129,7 @@ def _trades(value: bytes) -> Sequence[Message]:
             _scaled[one.quantity],
             "BUY" if one.side == "buy" else "SELL",
             _micros(one.time_ms),
+            one.aggregated,
         )
         for one in _read_trades(value)
     ]

@@ -6,10 +6,11 @@ import difflib
 import importlib
 import os
 from functools import cache
-from typing import cast
+from typing import Literal, cast
 
 from bookmill.errors import ConfigurationError
 from venues.interface import Venue
+from venues.polled_venue import PolledVenue
 
 __all__ = ["VENUES", "exchanges", "known", "venue"]
 
@@ -50,10 +51,15 @@ def exchanges() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def venue(exchange: str, market: str) -> Venue:
-    """A new object of the venue of that name; raises :class:`ConfigurationError` that names the nearest."""
+def venue(exchange: str, market: str, source: Literal["socket", "poll"] = "socket") -> Venue:
+    """A new object of the venue of that name; raises :class:`ConfigurationError` that names the nearest.
+
+    With ``source`` ``poll`` it need not be one of ours: whatever ccxt knows is good.
+    """
     names = known()
     name = f"{exchange}.{market}"
+    if source == "poll" and name not in names:
+        return PolledVenue(exchange, market)
     if name not in names:
         close = difflib.get_close_matches(name, names, n=1)
         raise ConfigurationError(

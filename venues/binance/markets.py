@@ -25,6 +25,7 @@ class BinanceSpot(Binance):
     """Spot: 6000 weight a minute, strictly 5 messages a second, sessions of 24 hours."""
 
     market = "spot"
+    ccxt_id = "binance"
     websocket_url = "wss://stream.binance.com:9443"
     rest_url = "https://api.binance.com"
     limits = Limits(weight_per_minute=6000, streams_per_connection=1024, requests_per_s=5, session_s=86_400)
@@ -43,6 +44,7 @@ class BinanceUsdm(Binance):
     path is acknowledged and never sent (section 4.1)."""
 
     market = "usdm"
+    ccxt_id = "binanceusdm"
     websocket_url = "wss://fstream.binance.com"
     rest_url = "https://fapi.binance.com"
     limits = _FUTURES_LIMITS
@@ -67,6 +69,7 @@ class BinanceCoinm(Binance):
     and is not documented, so trades are always the aggregated ones. Its weight is counted together with USD-M's."""
 
     market = "coinm"
+    ccxt_id = "binancecoinm"
     websocket_url = "wss://dstream.binance.com"
     rest_url = "https://dapi.binance.com"
     limits = _FUTURES_LIMITS

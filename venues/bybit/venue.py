@@ -50,6 +50,7 @@ class _Bybit(BybitFrames):
     """What the three markets share. ``market`` is also the exchange's ``category``."""
 
     exchange = "bybit"
+    ccxt_id = "bybit"
     websocket_url = "wss://stream.bybit.com"
     rest_url = "https://api.bybit.com"
     # 600 calls in any 5 s. Counted by the minute, the same number can never come too fast.

@@ -51,6 +51,7 @@ class CoinbaseAdvanced(Adapter):
     """
 
     exchange = "coinbase-advanced"
+    ccxt_id = "coinbase"
     market = "spot"
     websocket_url = "wss://advanced-trade-ws.coinbase.com"
     rest_url = "https://api.coinbase.com"

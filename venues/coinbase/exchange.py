@@ -49,6 +49,7 @@ class CoinbaseExchange(Adapter):
     """
 
     exchange = "coinbase"
+    ccxt_id = "coinbaseexchange"
     market = "spot"
     websocket_url = "wss://ws-feed.exchange.coinbase.com"
     rest_url = "https://api.exchange.coinbase.com"

@@ -53,6 +53,7 @@ class _Deribit(DeribitFrames):
     """What the three markets share: one address, one language; they differ in what is listed."""
 
     exchange = "deribit"
+    ccxt_id = "deribit"
     websocket_url = "wss://www.deribit.com"
     rest_url = "https://www.deribit.com"
     # get_instruments, the only call made, may be made once a second; others cost a twentieth of that.

@@ -48,6 +48,7 @@ class KrakenSpot(Adapter):
     """
 
     exchange = "kraken"
+    ccxt_id = "kraken"
     market = "spot"
     websocket_url = "wss://ws.kraken.com"
     rest_url = "https://api.kraken.com"

@@ -39,6 +39,7 @@ class _Okx(OkxDecoding):
     """What the markets share."""
 
     exchange = "okx"
+    ccxt_id = "okx"
     websocket_url = "wss://ws.okx.com:8443"
     rest_url = "https://openapi.okx.com"
     limits = Limits(
