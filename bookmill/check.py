@@ -255,7 +255,7 @@ def _polled(exchange: str, market: str) -> set[str]:
 def _venue(exchange: str, market: str, source: str) -> Any:
     """The venue of that name, found by entry point: this room imports no other."""
     make = next(iter(entry_points(group="bookmill.venues", name="venue"))).load()
-    return make(exchange, market, source)
+    return make(exchange, market, source=source)
 
 
 def _get(url: str, what: str, variable: str, **arguments: Any) -> bytes:

@@ -7,7 +7,6 @@ exchange's own text. Which exchanges ccxt knows is read from the names of its fi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 from bookmill.errors import FrameError
 from venues.adapter import dated
 from venues.messages import Instrument
-from venues.numbers import SCALE, ScaledNumbers
+from venues.numbers import SCALE, ScaledNumbers, plain_text
 from venues.units import BASE, Unit
 
 __all__ = ["KINDS", "ids", "instrument", "is_of"]
@@ -25,7 +24,6 @@ CcxtMarket = Mapping[str, Any]
 
 _DECIMAL_PLACES, _TICK_SIZE = 2, 4
 """ccxt's ``precisionMode``; under the third, significant digits, an exchange has no steps."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _numbers = ScaledNumbers()
 
 KINDS: Mapping[str, Callable[[CcxtMarket], Any]] = {
@@ -71,7 +69,7 @@ def instrument(one: CcxtMarket, precision_mode: int) -> Instrument:
 
 def _instrument(one: CcxtMarket, mode: int) -> Instrument:
     base, quote, settle = str(one["base"]), str(one["quote"]), str(one.get("settle") or "")
-    expiry_ms = one.get("expiry")
+    expiry_ms = None if one.get("swap") else one.get("expiry")  # Deribit's perpetuals end in the year 3000
     precision = one.get("precision") or {}
     return Instrument(
         wire_symbol=str(one["id"]),
@@ -91,9 +89,11 @@ def _more(one: CcxtMarket, base: str, quote: str, settle: str, expiry_ms: Any) -
     """What tells a contract from others of its pair: another settlement, the day it ends, strike and side of an option."""
     more = [settle] if settle not in {"", base, quote} else []
     if expiry_ms is not None:
-        more.append(f"{_EPOCH + timedelta(milliseconds=int(expiry_ms)):%y%m%d}")
+        day = str(one["expiryDatetime"])[:10]  # 2026-12-25T08:00:00.000Z
+        year, month, number = day.split("-")
+        more.append(year[2:] + month + number)
     if one.get("option"):
-        more += [str(one["strike"]), str(one["optionType"])[:1].upper()]
+        more += [plain_text(_numbers[str(one["strike"])]), str(one["optionType"])[:1].upper()]
     return more
 
 

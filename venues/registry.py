@@ -51,7 +51,7 @@ def exchanges() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def venue(exchange: str, market: str, source: Literal["socket", "poll"] = "socket") -> Venue:
+def venue(exchange: str, market: str, *, source: Literal["socket", "poll"] = "socket") -> Venue:
     """A new object of the venue of that name; raises :class:`ConfigurationError` that names the nearest.
 
     With ``source`` ``poll`` it need not be one of ours: whatever ccxt knows is good.

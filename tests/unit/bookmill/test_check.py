@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,9 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from bookmill.check import check, require_configured
-from bookmill.errors import UnavailableError
-from bookmill.settings import ClickHouseSettings, Settings
+from bookmill.check import _market_check, check, require_configured
+from bookmill.errors import BookmillError, UnavailableError
+from bookmill.settings import ClickHouseSettings, MarketSettings, Settings
 
 LISTED = {
     "symbols": [
@@ -105,3 +106,30 @@ def test_only_what_is_configured_is_required(address: str) -> None:
     require_configured(Settings(clickhouse=ClickHouseSettings(url=address)))
     with pytest.raises(UnavailableError, match=r"ClickHouse does not answer at http://127\.0\.0\.1:1"):
         require_configured(Settings(clickhouse=ClickHouseSettings(url="http://127.0.0.1:1")))
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint", "good", "found"),
+    [
+        ('{"symbol": "BTC-USDT"}\n{"symbol": "ETH-USDT"}\n', "", True, "lists BTC-USDT, ETH-USDT"),
+        ('{"symbol": "BTC-USDT"}\n', "", False, "does not list ETH-USDT"),
+        ("", "bookmill: kucoin does not answer.\n", False, "kucoin does not answer."),
+    ],
+)
+def test_a_market_only_ccxt_knows_is_listed_by_the_command_that_may_import_it(
+    monkeypatch: pytest.MonkeyPatch, answer: str, complaint: str, *, good: bool, found: str
+) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, answer, complaint)
+
+    monkeypatch.setattr("bookmill.check.subprocess.run", run)
+    lists = _market_check("kucoin", "spot", MarketSettings(source="poll"))
+    if good:
+        assert found in lists()
+    else:
+        with pytest.raises(BookmillError, match=found):
+            lists()
+    assert asked[0][-5:] == ["--exchange", "kucoin", "--market", "spot", "--json"]
