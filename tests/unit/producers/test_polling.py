@@ -135,7 +135,7 @@ def test_an_exchange_is_polled_by_its_name_at_ccxt_without_any_adapter() -> None
                     "ETH-USDT",
                 }
                 assert collected.market.state == "polling"
-                await until(lambda: collected.events["tickers"], LONG_S)
+                await until(lambda: collected.events["tickers"] and collected.events["spreads"], LONG_S)
             assert not collected.dead_letters
             assert {one["exchange"] for one in collected.events["spreads"]} == {"binanceusdm"}
 
