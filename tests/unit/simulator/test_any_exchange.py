@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
 from bookmill.errors import ConfigurationError
+from simulator import registry
 from simulator.dialect import Close
 from simulator.faults import RestFault, RestFaults
 from simulator.hub import Hub
@@ -26,6 +27,8 @@ from tests.unit.simulator import toy
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    binance = {name: where for name, where in registry.DIALECTS.items() if name.startswith("binance.")}
+    monkeypatch.setattr(registry, "DIALECTS", binance)
     monkeypatch.setenv("BOOKMILL_SIMULATORS", "toy.spot=tests.unit.simulator.toy:spot")
 
 
