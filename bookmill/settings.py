@@ -37,6 +37,7 @@ __all__ = [
     "settings_file",
 ]
 
+Channel = Literal["book", "best", "trades", "ticker", "klines", "derivatives", "liquidations"]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -130,6 +131,18 @@ class MarketSettings(_Section):
     """Whether it is collected at all."""
     symbols: tuple[str, ...] = ("BTC-USDT", "ETH-USDT")
     """Instruments as BASE-QUOTE, or as the exchange spells them."""
+    channels: tuple[Channel, ...] = (
+        "book",
+        "best",
+        "trades",
+        "ticker",
+        "klines",
+        "derivatives",
+        "liquidations",
+    )
+    """What is collected, as far as the exchange has it."""
+    kline_intervals: tuple[str, ...] = ("1m",)
+    """Bars that are collected: `1m`, `5m`, `1h`, `1d` …, as far as the exchange has them."""
     trades: Literal["trade", "aggTrade"] = "trade"
     """`trade`: each trade; `aggTrade`: fills of one taker order at one price folded into one."""
     websocket_url: str | None = None
@@ -159,6 +172,8 @@ class ProducerSettings(_Section):
     """When so many are unacknowledged the socket is read slower."""
     snapshot_depth: PositiveInt | None = None
     """Levels a side asked of REST; the venue's most where not set."""
+    instruments_refresh_s: float = Field(3600.0, gt=0)
+    """The exchange's list of instruments is asked for anew once in so long."""
     rest_weight_share: float = Field(0.5, gt=0, le=1)
     """Part of the exchange's REST weight that may be spent."""
 
@@ -189,7 +204,16 @@ class SinkSettings(_Section):
 
     group: str = "bookmill-sink"
     """Consumer group; sinks of one group share the work."""
-    topics: tuple[str, ...] = ("trades", "spreads", "book_snapshots")
+    topics: tuple[str, ...] = (
+        "trades",
+        "spreads",
+        "book_snapshots",
+        "tickers",
+        "klines",
+        "derivatives",
+        "liquidations",
+        "instruments",
+    )
     """What is loaded; tables have the same names."""
     batch_rows: PositiveInt = 50_000
     """A batch closes at so many rows,"""

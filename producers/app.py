@@ -6,7 +6,8 @@ import asyncio
 import gc
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import structlog
 
@@ -16,11 +17,12 @@ from bookmill.settings import MarketSettings, Settings
 from bookmill.status import StatusServer
 from producers.control import ControlReader, Request
 from producers.kafka_writer import KafkaWriter
+from producers.listing import InstrumentLog
 from producers.market import Market
 from producers.statistics import ProducerPart
 from schemas import registry
 from schemas.admin import ensure_topics
-from schemas.catalogue import CONTROL_REQUESTS, dead_letters, raw
+from schemas.catalogue import CONTROL_REQUESTS, INSTRUMENTS, dead_letters, raw
 from venues.registry import venue
 
 __all__ = ["chosen_markets", "run"]
@@ -28,6 +30,7 @@ __all__ = ["chosen_markets", "run"]
 _log = structlog.get_logger(__name__)
 
 _FLUSH_S = 25.0
+_METADATA_BUFFER = 20_000
 
 
 def chosen_markets(
@@ -38,7 +41,7 @@ def chosen_markets(
     A market named on the command line is collected even when the settings do not have it, or have it disabled.
     """
     chosen: dict[tuple[str, str], MarketSettings] = {}
-    for name in [exchange] if exchange else list(settings.exchanges) or ["binance"]:
+    for name in [exchange] if exchange else settings.exchanges:
         configured = settings.exchanges.get(name, {})
         for market in markets or configured:
             one = configured.get(market, MarketSettings())
@@ -64,12 +67,17 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     ensure_topics(
         settings.kafka,
         addresses.kafka,
-        [*topics, *(dead_letters(topic.name) for topic in topics), CONTROL_REQUESTS],
+        [*topics, *(dead_letters(topic.name) for topic in topics), CONTROL_REQUESTS, INSTRUMENTS],
     )
     prefix = settings.kafka.topic_prefix
     producer_id = settings.producer.connection_id or secrets.token_hex(4)
     writer = KafkaWriter(
         settings.kafka, addresses.kafka, buffer_messages=settings.producer.kafka_buffer_messages
+    )
+    registered = registry.client(settings.registry, addresses.registry)
+    [schema_id] = registry.register(registered, addresses.registry, [INSTRUMENTS], prefix=prefix).values()
+    log = InstrumentLog(
+        KafkaWriter(settings.kafka, addresses.kafka, buffer_messages=_METADATA_BUFFER), prefix, schema_id
     )
     markets = {
         key: Market(
@@ -79,6 +87,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
             writer=writer,
             topic=prefix + raw(*key).name,
             producer_id=producer_id,
+            instrument_log=log,
         )
         for key, market in chosen.items()
     }
@@ -86,12 +95,11 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
 
     def receive(request: Request) -> None:
         market = markets.get((request.exchange, request.market))
-        if market is not None and market.snapshots is not None and request.kind == "resync":
-            loop.call_soon_threadsafe(market.snapshots.request, request.wire_symbol, request.asked_s)
+        if market is not None and request.kind == "resync":
+            loop.call_soon_threadsafe(market.resync, request.wire_symbol, request.asked_s)
 
-    control = ControlReader(
-        settings.kafka, addresses.kafka, registry.client(settings.registry, addresses.registry), receive
-    )
+    control = ControlReader(settings.kafka, addresses.kafka, registered, receive)
+    part = ProducerPart(list(markets.values()), writer, control)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
@@ -101,26 +109,29 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     gc.set_threshold(100_000, 20, 100)
     try:
         control.start()
-        with StatusServer(ProducerPart(list(markets.values()), writer, control), settings.status):
-            await _until(stopping, list(markets.values()), writer)
+        with StatusServer(part, settings.status):
+            await _until(stopping, list(markets.values()), (writer.run(), log.writer.run(), part.loop.run()))
             _log.info("stopping", in_flight=writer.in_flight)
             await asyncio.to_thread(writer.close, _FLUSH_S)
+            await asyncio.to_thread(log.writer.close, _FLUSH_S)
     finally:
         await asyncio.to_thread(control.stop)
     _log.info("producer stopped", records=writer.written, undelivered=writer.failed)
 
 
-async def _until(stopping: asyncio.Event, markets: Sequence[Market], writer: KafkaWriter) -> None:
+async def _until(
+    stopping: asyncio.Event, markets: Sequence[Market], beside: Sequence[Coroutine[Any, Any, None]]
+) -> None:
     """Run all markets, each apart, until told to stop; their sockets are closed then."""
     stop = asyncio.create_task(stopping.wait())
-    serving = asyncio.create_task(writer.run())
+    serving = {asyncio.create_task(each) for each in beside}
     running = {asyncio.create_task(market.run(), name=market.name) for market in markets}
     unusable: list[ConfigurationError] = []
     try:
         while running and not stop.done():
-            done, _ = await asyncio.wait({stop, serving, *running}, return_when=asyncio.FIRST_COMPLETED)
-            if serving in done:
-                serving.result()
+            done, _ = await asyncio.wait({stop, *serving, *running}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done & serving:
+                task.result()
             for task in done & running:
                 running.discard(task)
                 try:
@@ -133,6 +144,6 @@ async def _until(stopping: asyncio.Event, markets: Sequence[Market], writer: Kaf
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        for task in (stop, serving):
+        for task in (stop, *serving):
             task.cancel()
-        await asyncio.gather(stop, serving, return_exceptions=True)
+        await asyncio.gather(stop, *serving, return_exceptions=True)

@@ -1,11 +1,17 @@
-"""One websocket, from handshake to close: requests are sent at the exchange's pace, frames read and handed on unparsed."""
+"""One websocket, from handshake to close: requests are sent at the exchange's pace, frames read and handed on unparsed.
+
+What an exchange wants to hear now and then is said (keep-alive), what it asks is answered first, and where it numbers its
+frames by connection, a jump ends the connection: what was lost belongs to any of its streams.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -13,9 +19,9 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from producers.kafka_writer import KafkaWriter
 from producers.proxy import socket_options
 from producers.stream import Stream
-from venues.interface import Route, Venue
+from venues.interface import KeepAlive, Route, Venue
 
-__all__ = ["FAILURES", "Connection"]
+__all__ = ["FAILURES", "Answer", "Connection"]
 
 FAILURES = (OSError, TimeoutError, WebSocketException)
 """What a connection can end with, or not come about with."""
@@ -27,8 +33,17 @@ _QUEUE_FRAMES = 1024
 _PACE = 0.8
 """Part of the exchange's request limit that is used: pings and pongs count there too."""
 
-Aside = Callable[[bytes, Route | None, int], bool]
-"""Takes a frame that belongs to no stream (with its route, if any, and receive time); True asks for a new connection."""
+
+@dataclass(frozen=True)
+class Answer:
+    """What follows from a frame that belongs to no stream. ``leaving``: the exchange will close; ``reply`` is sent at once."""
+
+    leaving: bool = False
+    reply: str | None = None
+
+
+Aside = Callable[[bytes, Route | None, int], Answer]
+"""Takes a frame that belongs to no stream, with its route, if any, and receive time."""
 
 
 class Connection:
@@ -51,6 +66,9 @@ class Connection:
         self._socket = socket
         self._streams = streams
         self._tasks: list[asyncio.Task[None]] = []
+        self._requests: deque[str] = deque()
+        self._wanted = asyncio.Event()
+        self._number: int | None = None
 
     @classmethod
     async def open(
@@ -69,13 +87,20 @@ class Connection:
         )
         return cls(name, socket, streams)
 
-    def start(self, venue: Venue, writer: KafkaWriter, requests: Sequence[str], aside: Aside) -> None:
+    def start(self, venue: Venue, writer: KafkaWriter, requests: Iterable[str], aside: Aside) -> None:
         """Read from now on, and send the requests in order."""
         self.task = asyncio.create_task(self._read(venue, writer, aside), name=f"read {self.name}")
-        self._tasks = [self.task]
-        if requests:
-            gap_s = 1.0 / (_PACE * venue.limits.requests_per_s)
-            self._tasks.append(asyncio.create_task(self._send(requests, gap_s), name=f"send {self.name}"))
+        gap_s = 1.0 / (_PACE * venue.limits.requests_per_s)
+        self._tasks = [self.task, asyncio.create_task(self._send(gap_s), name=f"send {self.name}")]
+        self.send(requests)
+        if venue.keep_alive is not None:
+            keeping = self._keep_alive(venue.keep_alive)
+            self._tasks.append(asyncio.create_task(keeping, name=f"keep alive {self.name}"))
+
+    def send(self, requests: Iterable[str]) -> None:
+        """Send texts, after those that wait already, at the exchange's pace."""
+        self._requests.extend(requests)
+        self._wanted.set()
 
     async def answers(self, timeout_s: float) -> bool:
         """Whether the other side answers a ping."""
@@ -93,24 +118,50 @@ class Connection:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._socket.close()
 
-    async def _send(self, requests: Sequence[str], gap_s: float) -> None:
+    async def _send(self, gap_s: float) -> None:
         """One by one, never a burst: the limit is a rolling window."""
         with suppress(ConnectionClosed):  # the reader says so
-            for request in requests:
+            while True:
+                while not self._requests:
+                    self._wanted.clear()
+                    await self._wanted.wait()
                 await asyncio.sleep(gap_s)
-                await self._socket.send(request)
+                await self._socket.send(self._requests.popleft())
+
+    async def _keep_alive(self, keep_alive: KeepAlive) -> None:
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(keep_alive.every_s)
+                await self._socket.send(keep_alive.text)
+
+    def _reply(self, text: str) -> None:
+        self._requests.appendleft(text)
+        self._wanted.set()
+
+    def _follows(self, number: int) -> bool:
+        """Whether a frame's number in this connection is the one after the last."""
+        before, self._number = self._number, number
+        return before is None or number == before + 1
 
     async def _read(self, venue: Venue, writer: KafkaWriter, aside: Aside) -> None:
         receive, route_of, stream_of, now_ns = self._socket.recv, venue.route, self._streams.get, time.time_ns
+        number_of = venue.sequence
         try:
             while True:
                 frame = await receive(decode=False)
                 time_ns = now_ns()
                 self.received += 1
+                number = number_of(frame)
+                if number is not None and not self._follows(number):
+                    self._lose(f"frames before number {number} are missing", time_ns)
+                    return
                 route = route_of(frame)
                 stream = stream_of(route) if route else None
                 if stream is None:
-                    self.leaving |= aside(frame, route, time_ns)
+                    answer = aside(frame, route, time_ns)
+                    self.leaving |= answer.leaving
+                    if answer.reply is not None:
+                        self._reply(answer.reply)
                 else:
                     stream.last_ns = time_ns
                     if stream.leader is self:
@@ -123,3 +174,10 @@ class Connection:
             self.ended = str(closed)
         except OSError as error:
             self.ended = str(error)
+
+    def _lose(self, reason: str, time_ns: int) -> None:
+        """Frames of any stream may be missing: its books say so, and the connection ends."""
+        self.ended = reason
+        for stream in self._streams.values():
+            if stream.starts_anew and stream.leader is self:
+                stream.tell_lost(self, "sequence", time_ns)

@@ -9,6 +9,7 @@ when it is silent and answers nothing. After failures the next attempt waits, lo
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from producers.connection import FAILURES, Aside, Connection
 from producers.kafka_writer import KafkaWriter
 from producers.proxy import through
 from producers.stream import Stream
-from venues.interface import ConnectionPlan, Venue
+from venues.interface import ConnectionPlan, Route, Venue
 
 __all__ = ["Line", "LineCounts", "LineState"]
 
@@ -99,6 +100,8 @@ class Line:
         self._open: set[Connection] = set()
         self._quiet = 0
         self._replace_after_s = 0.0
+        self._refused: set[Route] = set()
+        self._current: Connection | None = None
 
     async def run(self, *, start_after_s: float = 0.0) -> None:
         """Keep the line until cancelled; open connections are closed then."""
@@ -110,6 +113,25 @@ class Line:
                     connection = await self._keep(connection)
         finally:
             await asyncio.gather(*(connection.close() for connection in self._open))
+
+    def refuse(self, route: Route) -> bool:
+        """The exchange does not deliver a stream: it is no longer missed. False where it is none of this line's."""
+        if route not in self._streams:
+            return False
+        self._refused.add(route)
+        return True
+
+    def send(self, requests: Sequence[str]) -> bool:
+        """Send texts on the open connection; False where there is none."""
+        if self._current is None or self.state is not LineState.CONNECTED:
+            return False
+        self._current.send(requests)
+        return True
+
+    @property
+    def image_symbols(self) -> frozenset[str]:
+        """Instruments whose books have their images in its streams."""
+        return frozenset(stream.route.wire_symbol for stream in self._streams.values() if stream.starts_anew)
 
     async def _connect_at_last(self) -> Connection:
         while True:
@@ -137,6 +159,8 @@ class Line:
 
     def _start(self, connection: Connection) -> None:
         connection.start(self._venue, self._writer, self._plan.requests, self._aside)
+        self._current = connection
+        self._refused.clear()
         self.state, self.problem, self.missing = LineState.CONNECTED, "", []
         _log.info("connected", line=self.name, connection=connection.name, streams=self._plan.streams)
 
@@ -164,7 +188,7 @@ class Line:
     async def _watch(self, connection: Connection) -> bool:
         """Return when the connection wants a successor (True) or has ended (False)."""
         watch = _Watch(connection.received)
-        session_s = self._settings.rotate_after_s * (1.0 - _ROTATION_SPREAD * random.random())  # noqa: S311  no secret
+        session_s = self._session_s() * (1.0 - _ROTATION_SPREAD * random.random())  # noqa: S311  no secret
         tick_s = min(_TICK_S, self._settings.silent_after_s / 5)
         while not await _done(connection, tick_s):
             now_s = time.monotonic()
@@ -183,6 +207,10 @@ class Line:
                 return await self._after_silence(connection, now_s - watch.progress_s)
         return False
 
+    def _session_s(self) -> float:
+        """Only exchanges that cut old connections are given new ones before."""
+        return self._settings.rotate_after_s if math.isfinite(self._venue.limits.session_s) else math.inf
+
     async def _after_silence(self, connection: Connection, silent_s: float) -> bool:
         """A quiet market keeps its connection until a new one stands; a dead connection is broken off."""
         if await connection.answers(min(_PONG_S, self._settings.silent_after_s)):
@@ -200,6 +228,8 @@ class Line:
             f"{stream.route.channel} {stream.route.wire_symbol}"
             for stream in self._streams.values()
             if stream.last_ns < connection.opened_ns
+            and stream.route not in self._plan.rare
+            and stream.route not in self._refused
         ]
         for name in missing:
             if name not in self.missing:

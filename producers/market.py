@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from bookmill.backoff import Backoff
 from bookmill.errors import ConfigurationError, FrameError, RefusedError
 from bookmill.settings import MarketSettings, ProducerSettings
+from producers.connection import Answer
 from producers.dead_letters import write_dead_letter
 from producers.instruments import Choice, choose
 from producers.kafka_writer import KafkaWriter
 from producers.line import Line, LineState
+from producers.listing import InstrumentLog, Listing
 from producers.rest import Rest
+from producers.resubscriptions import Resubscriptions
 from producers.snapshots import Snapshots
 from producers.stream import Stream
-from venues.interface import Route, StreamOptions, Venue
+from venues.interface import Control, Route, StreamOptions, Venue
 from venues.messages import Instrument
 
 __all__ = ["Market"]
@@ -44,16 +47,19 @@ class Market:
         writer: KafkaWriter,
         topic: str,
         producer_id: str,
+        instrument_log: InstrumentLog,
     ) -> None:
         self.name = f"{venue.exchange}.{venue.market}"
         self.venue = venue
         self.choice: Choice | None = None
         self.lines: list[Line] = []
         self.streams: list[Stream] = []
-        self.snapshots: Snapshots | None = None
+        self.snapshots: Snapshots | Resubscriptions | None = None
         self.errors = 0
         self.strange = 0
         self.error = ""
+        self.refused: dict[Route, str] = {}
+        """Streams the exchange does not deliver, with its reason; their neighbours go on."""
         self._market = market
         self._settings = settings
         self._writer = writer
@@ -62,18 +68,24 @@ class Market:
         self._waiting_s = 0.0
         self._proxy = market.proxy.get_secret_value() if market.proxy else None
         self.rest = Rest.of(venue, market, settings)
+        self.listing = Listing(venue, instrument_log, self._instrument_changed)
+        self.disabled: dict[str, str] = {}
+        """Collected instruments that the exchange does not trade (any more), by symbol, with a sentence each."""
         self._require_budget()
 
     async def run(self) -> None:
         """Collect until cancelled; raises :class:`ConfigurationError` when none of the symbols exists."""
         try:
             offered = await self._learn_instruments()
+            self.listing.take(offered)
             self.choice = choose(self._market.symbols, offered, self.name)
             for sentence in self.choice.unknown.values():
                 _log.error("symbol is not collected", market=self.name, reason=sentence)
             for instrument in self.choice.instruments:
                 if not instrument.trading:
-                    _log.warning("instrument is not trading", market=self.name, symbol=instrument.symbol)
+                    self._disable(
+                        instrument, f"is not trading{f' ({instrument.status})' if instrument.status else ''}"
+                    )
             if not self.choice.instruments:
                 raise ConfigurationError(
                     " ".join(self.choice.unknown.values()) or f"{self.name} has no symbols to collect.",
@@ -85,21 +97,14 @@ class Market:
 
     async def _collect(self, instruments: Sequence[Instrument]) -> None:
         by_wire = {one.wire_symbol: one for one in instruments}
-        options = StreamOptions(("depth", "bookTicker", self._market.trades))
-        self.snapshots = Snapshots(
-            self.venue,
-            self.rest,
-            self._writer,
-            self._topic,
-            instruments=by_wire,
-            connection=f"{self._id}-rest",
-            levels=self._settings.snapshot_depth,
+        options = StreamOptions(
+            tuple(channel for channel in self._market.channels if channel in self.venue.channels),
+            aggregated_trades=self._market.trades == "aggTrade",
+            kline_intervals=self._market.kline_intervals,
         )
+        self.snapshots = self._images(by_wire)
         for number, plan in enumerate(self.venue.plan(list(by_wire), options)):
-            streams = [
-                Stream(route, by_wire[route.wire_symbol].symbol, self._topic, self._writer)
-                for route in plan.routes
-            ]
+            streams = [self._stream(route, by_wire[route.wire_symbol]) for route in plan.routes]
             self.streams += streams
             self.lines.append(
                 Line(
@@ -116,8 +121,63 @@ class Market:
             )
         async with asyncio.TaskGroup() as group:
             group.create_task(self.snapshots.run())
+            group.create_task(self._watch_listing())
             for start_after_s, line in zip(itertools.count(0.0, _OPENING_GAP_S), self.lines):
                 group.create_task(line.run(start_after_s=start_after_s))
+
+    def _images(self, instruments: Mapping[str, Instrument]) -> Snapshots | Resubscriptions:
+        """Who serves requests for images, the venue's way."""
+        if self.venue.image_channels:
+            return Resubscriptions(self.venue, self.lines, instruments)
+        return Snapshots(
+            self.venue,
+            self.rest,
+            self._writer,
+            self._topic,
+            instruments=instruments,
+            connection=f"{self._id}-rest",
+            levels=self._settings.snapshot_depth,
+        )
+
+    def _stream(self, route: Route, instrument: Instrument) -> Stream:
+        return Stream(
+            route,
+            instrument.symbol,
+            self._topic,
+            self._writer,
+            unit=instrument.unit.text,
+            starts_anew=route.channel in self.venue.image_channels,
+        )
+
+    async def _watch_listing(self) -> None:
+        """Instruments come, go and change while we run."""
+        while True:
+            await asyncio.sleep(self._settings.instruments_refresh_s)
+            self.listing.take(await self._learn_instruments())
+
+    def _instrument_changed(self, instrument: Instrument, what: str) -> None:
+        """One of ours goes, and does not stop the others; or comes back."""
+        if self.choice is None or instrument.wire_symbol not in {
+            one.wire_symbol for one in self.choice.instruments
+        }:
+            return
+        if what == "is trading again":
+            self.disabled.pop(instrument.symbol, None)
+        elif what.startswith("is not"):
+            self._disable(instrument, what)
+        _log.warning("instrument has changed", market=self.name, symbol=instrument.symbol, what=what)
+        for stream in self.streams:
+            if stream.route.wire_symbol == instrument.wire_symbol:
+                stream.describe(instrument.symbol, instrument.unit.text)
+
+    def _disable(self, instrument: Instrument, what: str) -> None:
+        self.disabled[instrument.symbol] = f"{self.name} {instrument.symbol} {what}"
+        _log.warning("instrument is not trading", market=self.name, symbol=instrument.symbol, what=what)
+
+    def resync(self, wire_symbol: str, asked_s: float) -> None:
+        """A book needs an image; ``asked_s``: when it was wanted, Unix seconds."""
+        if self.snapshots is not None:
+            self.snapshots.request(wire_symbol, asked_s)
 
     async def _learn_instruments(self) -> Sequence[Instrument]:
         """Ask until the exchange answers: that it is away is shown, and no reason to end."""
@@ -137,7 +197,7 @@ class Market:
             self.venue.instruments_request(),
             self.venue.snapshot_request("", self._settings.snapshot_depth),
         ]
-        weight = max(request.weight for request in requests)
+        weight = max(request.weight for request in requests if request is not None)
         if weight > self.rest.budget.own_limit:
             raise ConfigurationError(
                 f"producer.rest_weight_share allows {self.rest.budget.own_limit} weight a minute at {self.name},"
@@ -145,30 +205,36 @@ class Market:
                 hint="Set a larger share, or a smaller producer.snapshot_depth.",
             )
 
-    def _aside(self, frame: bytes, route: Route | None, time_ns: int) -> bool:
-        """A frame of no stream of ours; True when the exchange says that it will close."""
-        reason = (
-            f"Frame of a stream that was not asked for: {route.channel} {route.wire_symbol}." if route else ""
-        )
+    def _aside(self, frame: bytes, route: Route | None, time_ns: int) -> Answer:
+        """A frame of no stream of ours: what follows from it."""
         if route is None:
             control = self.venue.control(frame)
-            match control.kind:
-                case "ack":
-                    return False
-                case "shutdown":
-                    _log.info("exchange announces its shutdown", market=self.name)
-                    return True
-                case "error":
-                    self.errors += 1
-                    self.error = control.error or "no reason given"
-                    _log.error("exchange refuses", market=self.name, reason=self.error)
-                    return False
+            if control.kind != "unknown":
+                return self._hear(control)
             reason = f"Neither data nor a known answer: {control.error or control.kind}."
+        elif route.channel in self.venue.market_wide:
+            return Answer()  # of an instrument nobody here collects
+        else:
+            reason = f"Frame of a stream that was not asked for: {route.channel} {route.wire_symbol}."
         self.strange += 1
         if self.strange == 1:
             _log.warning("strange frame", market=self.name, reason=reason)
         write_dead_letter(self._writer, self._topic, frame, time_ns, reason)
-        return False
+        return Answer()
+
+    def _hear(self, control: Control) -> Answer:
+        """What the exchange says beside its data."""
+        if control.kind == "error":
+            self.errors += 1
+            self.error = control.error or "no reason given"
+            _log.error("exchange refuses", market=self.name, reason=self.error)
+        elif control.kind == "shutdown":
+            _log.info("exchange announces its shutdown", market=self.name)
+        for route in control.refused:
+            lines = [line for line in self.lines if line.refuse(route)]
+            if lines:
+                self.refused[route] = control.error or "left out of the exchange's acknowledgement"
+        return Answer(leaving=control.kind == "shutdown", reply=control.reply)
 
     @property
     def state(self) -> str:
@@ -196,6 +262,9 @@ class Market:
             problems["snapshots"] = self.snapshots.problem
         if self.error:
             problems["refused"] = f"{self.errors} refusals on the socket, the last one: {self.error}"
+        for route, reason in self.refused.items():
+            problems[f"{route.channel} {route.wire_symbol}"] = f"refused: {reason}"
+        problems |= {symbol: f"{sentence}." for symbol, sentence in self.disabled.items()}
         if self.choice:
             problems.update(self.choice.unknown)
         return {f"{self.name} {name}": problem for name, problem in problems.items()}

@@ -35,6 +35,8 @@ class Replayed:
 
     topic: str
     wire_symbol: str
+    unit: str = ""
+    others: int = 0
     records: int = 0
     snapshots: int = 0
     partition: int = -1
@@ -53,6 +55,7 @@ class Replayed:
         return {
             "records": self.records,
             "snapshots": self.snapshots,
+            "frames_of_others": self.others,
             "topic": self.topic,
             "partition": self.partition,
             "first_offset": self.first,
@@ -76,6 +79,7 @@ async def replay(
     *,
     venue: Venue,
     symbol: str,
+    unit: str | None,
     speed: float,
     settings: Settings,
     addresses: Addresses,
@@ -86,12 +90,16 @@ async def replay(
     ``speed`` is a factor of the recorded pace, infinite for as fast as Kafka takes it. ``advanced`` is told the step and
     the bytes of the files read. Raises :class:`RecordingError`; where records were written already it says how many.
     """
-    summary = await asyncio.to_thread(recording.check, paths, venue, lambda size: advanced("check", size))
+    summary = await asyncio.to_thread(
+        recording.check, paths, venue, symbol, unit, lambda size: advanced("check", size)
+    )
     topic = raw(venue.exchange, venue.market)
     await asyncio.to_thread(
         ensure_topics, settings.kafka, addresses.kafka, [topic, dead_letters(topic.name), *EVENT_TOPICS]
     )
-    done = Replayed(settings.kafka.topic_prefix + topic.name, summary.wire_symbol)
+    done = Replayed(
+        settings.kafka.topic_prefix + topic.name, summary.wire_symbol, summary.unit, summary.others
+    )
     writer = KafkaWriter(
         settings.kafka,
         addresses.kafka,
@@ -126,7 +134,7 @@ async def _write(
     streams: dict[str, Stream] = {}
     loop = asyncio.get_running_loop()
     start_s, start_ns = loop.time(), 0
-    for line in recording.read(paths, venue, advanced):
+    for line in recording.read(paths, venue, done.wire_symbol, advanced):
         start_ns = start_ns or line.time_ns
         if math.isfinite(speed):
             due_s = start_s + (line.time_ns - start_ns) / 1e9 / speed
@@ -138,7 +146,7 @@ async def _write(
             stream = streams.get(line.channel)
             if stream is None:
                 route = Route(line.channel, done.wire_symbol)
-                stream = streams[line.channel] = Stream(route, symbol, done.topic, writer)
+                stream = streams[line.channel] = Stream(route, symbol, done.topic, writer, unit=done.unit)
             stream.write(source, line.frame, line.time_ns)
         done.records += 1
         if writer.full:
@@ -151,7 +159,7 @@ async def _write(
 def _write_snapshot(
     line: recording.Line, symbol: str, done: Replayed, source: _Source, writer: KafkaWriter
 ) -> None:
-    headers = RawHeaders(line.time_ns, "snapshot", "snapshot", source.name, source.written, symbol)
+    headers = RawHeaders(line.time_ns, "snapshot", "snapshot", source.name, source.written, symbol, done.unit)
     source.written += 1
     done.snapshots += 1
     writer.write(done.topic, done.wire_symbol.encode(), line.frame, headers.encode())

@@ -14,6 +14,9 @@ __all__ = ["replay"]
 @click.option("--exchange", required=True, help="Whose frames they are, like binance.")
 @click.option("--market", required=True, help="Of which market, like spot or usdm.")
 @click.option("--symbol", required=True, help="The instrument as BASE-QUOTE, like BTC-USDT.")
+@click.option(
+    "--unit", help="What its quantities are: 0.01 (base units a contract), /100 (quote currency a contract)."
+)
 @click.option("--speed", default="max", show_default=True, help="A factor of the recorded pace, or max.")
 @click.option(
     "--wait", is_flag=True, help="Return when every resulting event is in ClickHouse, and print the counts."
@@ -31,6 +34,7 @@ def replay(
     exchange: str,
     market: str,
     symbol: str,
+    unit: str | None,
     speed: str,
     *,
     wait: bool,
@@ -39,14 +43,16 @@ def replay(
 ) -> None:
     """Put one recording's frames into the raw topic, in order, as a producer would have written them.
 
-    Several files are one recording, in the order given; a line is '<receive time in ns or µs> <frame>', plain or gzip. All
-    of it is checked first: of a broken recording nothing is written. No exchange is asked.
+    Several files are one recording, in the order given, plain or gzip. A line is '<receive time in ns or µs> <frame>'; session
+    logs as cryptofeed writes them are read too ('<time in s>: <frame>', 'https://… -> <time>: <body>'), of which one
+    instrument's frames are taken. All is checked first: of a broken recording nothing is written. No exchange is asked.
 
     \b
     Examples:
       bookmill replay day1.gz day2.gz --exchange binance --market spot --symbol BTC-USDT
       bookmill replay day1.gz --exchange binance --market usdm --symbol BTC-USDT --wait --json
       bookmill replay day1.gz --exchange binance --market spot --symbol BTC-USDT --speed 10
+      bookmill replay OKX.0.gz OKX.ws.1.0.gz --exchange okx --market swap --symbol UNI-USD --wait
     """
     from bookmill import log, settings_loading
     from producers.replay_run import run
@@ -59,6 +65,7 @@ def replay(
         exchange=exchange,
         market=market,
         symbol=symbol.upper(),
+        unit=unit,
         speed=_speed(speed),
         patience_s=patience if wait else None,
         as_json=as_json,

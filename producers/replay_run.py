@@ -38,6 +38,7 @@ def run(
     speed: float,
     patience_s: float | None,
     as_json: bool,
+    unit: str | None = None,
 ) -> None:
     """Replay, wait when ``patience_s`` says how long, and print the counts on stdout."""
     speaks = venue(exchange, market)
@@ -63,6 +64,7 @@ def run(
                 paths,
                 venue=speaks,
                 symbol=symbol,
+                unit=unit,
                 speed=speed,
                 settings=settings,
                 addresses=addresses,

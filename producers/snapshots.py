@@ -111,6 +111,8 @@ class Snapshots:
 
     async def _serve(self, wire_symbol: str) -> None:
         request = self._venue.snapshot_request(wire_symbol, self._levels)
+        if request is None:
+            raise NotImplementedError(f"{self._venue.exchange} has no REST snapshots")
         try:
             body = await self._rest.get(request, wanted=lambda: self._is_fresh(wire_symbol))
         except RefusedError as error:
@@ -131,6 +133,7 @@ class Snapshots:
             connection=self._connection,
             frame=self._records,
             symbol=self._instruments[wire_symbol].symbol,
+            unit=self._instruments[wire_symbol].unit.text,
         )
         self._records += 1
         self._writer.write(self._topic, wire_symbol.encode(), body, headers.encode())

@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from producers.control import ControlReader
 from producers.kafka_writer import KafkaWriter
 from producers.line import LineCounts
+from producers.loop_watch import STALL_S, LoopWatch
 from producers.market import Market
 
 __all__ = ["ProducerPart"]
@@ -42,6 +43,7 @@ class ProducerPart:
         self._markets = markets
         self._writer = writer
         self._control = control
+        self.loop = LoopWatch()
 
     def health(self) -> dict[str, str]:
         """Problems of Kafka, of control.requests and of each market."""
@@ -67,6 +69,8 @@ class ProducerPart:
             "throttles": writer.throttles,
             "throttled_s": round(writer.throttled_s, 3),
             "requests_unreadable": self._control.unreadable,
+            "loop_stalls": self.loop.stalls,
+            "loop_longest_stall_s": round(self.loop.longest_s, 3),
             "markets": {market.name: _market(market, by_market[market.name]) for market in self._markets},
         }
 
@@ -79,10 +83,16 @@ class ProducerPart:
             ("throttles", "Times the buffer towards Kafka was full.", writer.throttles),
             ("throttled_seconds", "Seconds nothing was read because it was full.", writer.throttled_s),
             ("requests_unreadable", "Control requests that cannot be read.", self._control.unreadable),
+            ("loop_stalls", f"Times the event loop stood still for more than {STALL_S} s.", self.loop.stalls),
         ):
             yield CounterMetricFamily(f"bookmill_producer_{name}", text, value=value)
         yield GaugeMetricFamily(
             "bookmill_producer_in_flight", "Records not acknowledged yet.", value=writer.in_flight
+        )
+        yield GaugeMetricFamily(
+            "bookmill_producer_loop_longest_stall_seconds",
+            "The longest time the event loop stood still.",
+            value=self.loop.longest_s,
         )
         counters = {market.name: _counters(market) for market in self._markets}
         for name, text in _COUNTERS.items():

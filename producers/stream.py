@@ -7,7 +7,7 @@ from typing import Protocol
 
 from producers.hand_over import HandOver, HeldFrame
 from producers.kafka_writer import Headers, KafkaWriter
-from schemas.raw_record import Kind
+from schemas.raw_record import Kind, RawHeaders
 from venues.interface import Route
 
 __all__ = ["Source", "Stream", "record_headers"]
@@ -20,9 +20,10 @@ class Source(Protocol):
     written: int
 
 
-def record_headers(kind: Kind, channel: str, symbol: str) -> tuple[tuple[str, bytes], ...]:
-    """The constant ones of a record's headers: kind, channel, symbol."""
-    return ("kind", kind.encode()), ("channel", channel.encode()), ("symbol", symbol.encode())
+def record_headers(kind: Kind, channel: str, symbol: str, unit: str) -> tuple[list[tuple[str, bytes]], ...]:
+    """The constant ones of a record's headers: kind and channel, and those that stand at the end: symbol, unit."""
+    names = RawHeaders(0, kind, channel, "", 0, symbol, unit).encode()
+    return names[1:3], names[5:]
 
 
 class Stream:
@@ -30,34 +31,44 @@ class Stream:
     goes through the :class:`HandOver`.
 
     ``frames`` and ``bytes`` count what was written, ``repeated`` what a connection brought that another had written.
+    ``starts_anew``: each connection begins it with an image of all that is (books whose images come in the stream), so a
+    successor leads with its first frame.
     """
 
     __slots__ = (
         "bytes",
-        "channel_header",
+        "channel_headers",
         "frames",
         "hand_over",
         "key",
-        "kind_header",
+        "last_headers",
         "last_ns",
         "leader",
         "new",
         "old",
         "repeated",
         "route",
-        "symbol_header",
+        "starts_anew",
         "topic",
         "writer",
     )
 
-    def __init__(self, route: Route, symbol: str, topic: str, writer: KafkaWriter) -> None:
+    def __init__(
+        self,
+        route: Route,
+        symbol: str,
+        topic: str,
+        writer: KafkaWriter,
+        *,
+        unit: str = "",
+        starts_anew: bool = False,
+    ) -> None:
         self.route = route
+        self.starts_anew = starts_anew
         self.topic = topic
         self.writer = writer
         self.key = route.wire_symbol.encode()
-        self.kind_header, self.channel_header, self.symbol_header = record_headers(
-            "ws", route.channel, symbol
-        )
+        self.describe(symbol, unit)
         self.leader: Source | None = None
         self.old: Source | None = None
         self.new: Source | None = None
@@ -67,26 +78,46 @@ class Stream:
         self.repeated = 0
         self.last_ns = 0
 
+    def describe(self, symbol: str, unit: str) -> None:
+        """From the next record on."""
+        self.channel_headers, self.last_headers = record_headers("ws", self.route.channel, symbol, unit)
+
     def write(self, source: Source, frame: bytes, time_ns: int) -> None:
         """Write one frame as a raw record."""
         headers: Headers = [
             ("receive_time_ns", b"%d" % time_ns),
-            self.kind_header,
-            self.channel_header,
+            *self.channel_headers,
             source.header,
             ("frame", b"%d" % source.written),
-            self.symbol_header,
+            *self.last_headers,
         ]
         source.written += 1
         self.frames += 1
         self.bytes += len(frame)
         self.writer.write(self.topic, self.key, frame, headers)
 
+    def tell_lost(self, source: Source, reason: str, time_ns: int) -> None:
+        """Write that frames are missing, where the next frame would stand."""
+        headers: Headers = [
+            ("receive_time_ns", b"%d" % time_ns),
+            ("kind", b"lost"),
+            self.channel_headers[1],
+            source.header,
+            ("frame", b"%d" % source.written),
+            *self.last_headers,
+        ]
+        source.written += 1
+        self.writer.write(self.topic, self.key, reason.encode(), headers)
+
     def take(self, source: Source, frame: bytes, time_ns: int) -> None:
         """A frame of a connection that does not lead: it hands over, or is done."""
         hand_over = self.hand_over
         if hand_over is None:
             self.repeated += 1
+            return
+        if source is self.new and self.starts_anew:
+            self.leader, self.old, self.new, self.hand_over = source, None, None, None
+            self.write(source, frame, time_ns)
             return
         if source is self.new:
             self._write_all(hand_over.new(frame, time_ns))

@@ -12,9 +12,15 @@ __all__ = [
     "BOOK_SNAPSHOTS",
     "CHECKPOINTS",
     "CONTROL_REQUESTS",
+    "DERIVATIVES",
     "EVENT_TOPICS",
+    "INSTRUMENTS",
+    "KLINES",
+    "LIQUIDATIONS",
     "MAX_MESSAGE_BYTES",
     "SPREADS",
+    "TABLE_TOPICS",
+    "TICKERS",
     "TRADES",
     "Topic",
     "dead_letters",
@@ -31,13 +37,19 @@ _DAY_MS = 24 * _HOUR_MS
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic. ``retention_ms`` None: kept for ever (compacted). ``schema_file`` None: values are not Avro."""
+    """One topic.
+
+    ``retention_ms``: how long each record is kept; of a compacted topic how long at least, and the newest of each key for
+    ever. ``schema_file`` None: values are not Avro. ``event_ids``: whether its records are events made of raw records, with
+    the id in the header ``event_id``, which may be written again; records of other topics are written once.
+    """
 
     name: str
     key: str
     cleanup: Literal["delete", "compact"]
     retention_ms: int | None
     schema_file: str | None = None
+    event_ids: bool = False
 
     @property
     def schema_text(self) -> str:
@@ -59,7 +71,8 @@ class Topic:
             "max.message.bytes": str(MAX_MESSAGE_BYTES),
         }
         if self.retention_ms is not None:
-            config["retention.ms"] = str(self.retention_ms)
+            name = "min.compaction.lag.ms" if self.cleanup == "compact" else "retention.ms"
+            config[name] = str(self.retention_ms)
         return config
 
 
@@ -70,13 +83,28 @@ def _schema_text(file: str) -> str:
 
 _INSTRUMENT = "<exchange>.<market>.<symbol>"
 
-TRADES = Topic("trades", _INSTRUMENT, "delete", 7 * _DAY_MS, "trades.avsc")
-SPREADS = Topic("spreads", _INSTRUMENT, "delete", 7 * _DAY_MS, "spreads.avsc")
-BOOK_SNAPSHOTS = Topic("book_snapshots", _INSTRUMENT, "delete", 7 * _DAY_MS, "book_snapshots.avsc")
+
+def _events(name: str) -> Topic:
+    """A topic of events that workers make of raw records."""
+    return Topic(name, _INSTRUMENT, "delete", 7 * _DAY_MS, f"{name}.avsc", event_ids=True)
+
+
+TRADES = _events("trades")
+SPREADS = _events("spreads")
+BOOK_SNAPSHOTS = _events("book_snapshots")
+TICKERS = _events("tickers")
+KLINES = _events("klines")
+DERIVATIVES = _events("derivatives")
+LIQUIDATIONS = _events("liquidations")
+INSTRUMENTS = Topic("instruments", _INSTRUMENT, "compact", 7 * _DAY_MS, "instruments.avsc")
 CONTROL_REQUESTS = Topic("control.requests", _INSTRUMENT, "delete", _HOUR_MS, "control_requests.avsc")
 CHECKPOINTS = Topic("checkpoints.books", _INSTRUMENT, "compact", None)
 
-EVENT_TOPICS = (TRADES, SPREADS, BOOK_SNAPSHOTS)
+EVENT_TOPICS = (TRADES, SPREADS, BOOK_SNAPSHOTS, TICKERS, KLINES, DERIVATIVES, LIQUIDATIONS)
+"""What workers write."""
+
+TABLE_TOPICS = (*EVENT_TOPICS, INSTRUMENTS)
+"""What a sink can load: each has a table of its name."""
 
 
 def raw(exchange: str, market: str) -> Topic:

@@ -19,6 +19,7 @@ __all__ = [
     "decimals_array",
     "long_bytes",
     "optional_decimal_bytes",
+    "optional_long_bytes",
     "text_bytes",
 ]
 
@@ -68,6 +69,11 @@ def long_bytes(n: int) -> bytes:
     if n < 1 << 28:
         return _MORE[n & _MASK] + _LAST[n >> 14]
     return _MORE[n & _MASK] + _MORE[n >> 14 & _MASK] + _HIGH[n >> 28]
+
+
+def optional_long_bytes(n: int | None) -> bytes:
+    """Avro union of null and ``long``; None is null."""
+    return _NULL if n is None else b"\x02" + long_bytes(n)
 
 
 def text_bytes(text: str) -> bytes:

@@ -6,55 +6,42 @@ once. Field order is that of the ``.avsc`` files; a property test holds each eve
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
-from schemas.catalogue import BOOK_SNAPSHOTS, SPREADS, TRADES, Topic
 from schemas.codec import decimal_bytes, decimals_array, long_bytes, optional_decimal_bytes, text_bytes
+from schemas.event_parts import BOOLEANS, SIDES, SOURCES, Side, Source
+from schemas.market_events import MarketEvents
 from schemas.measures import measure
 
-__all__ = ["EventWriter", "Origin", "Reason", "Source", "State"]
+__all__ = ["EventWriter", "Origin", "Reason", "State"]
 
-Source = Literal["ws", "poll", "backfill"]
 State = Literal["live", "resyncing", "stale", "degraded"]
 Origin = Literal["book", "ticker"]
 Reason = Literal["interval", "resync"]
 
-_SOURCES: dict[Source, bytes] = {"ws": b"\x00", "poll": b"\x02", "backfill": b"\x04"}
 _STATES: dict[State, bytes] = {"live": b"\x00", "resyncing": b"\x02", "stale": b"\x04", "degraded": b"\x06"}
 _ORIGINS: dict[Origin, bytes] = {"book": b"\x00", "ticker": b"\x02"}
 _REASONS: dict[Reason, bytes] = {"interval": b"\x00", "resync": b"\x02"}
-_SIDES = {"BUY": b"\x00", "SELL": b"\x02"}
-_BOOLEANS = {False: b"\x00", True: b"\x01"}
 _NULL = b"\x00"
 _PRESENT = b"\x02"
 
 
-class EventWriter:
+def _write_prices(bid: int | None, ask: int | None) -> tuple[bytes, bytes, bytes]:
+    """Best bid, best ask, and what is made of them: most events change a quantity and leave both."""
+    measures = b"".join(map(optional_decimal_bytes, measure(bid, ask)))
+    return optional_decimal_bytes(bid), optional_decimal_bytes(ask), measures
+
+
+class EventWriter(MarketEvents):
     """Writes the events of one instrument from one raw partition.
 
     ``schema_ids`` as the registry gave them. Prices, quantities and measures are ints scaled by 10**18, None where the
     schema allows null; times are microseconds since the epoch. Each method returns one record value.
     """
 
-    def __init__(
-        self,
-        schema_ids: Mapping[Topic, int],
-        *,
-        exchange: str,
-        market: str,
-        symbol: str,
-        raw_topic: str,
-        partition: int,
-    ) -> None:
-        names = text_bytes(exchange) + text_bytes(market) + text_bytes(symbol)
-        self._trade, self._spread, self._snapshot = (
-            struct.pack(">bI", 0, schema_ids[topic]) + names for topic in (TRADES, SPREADS, BOOK_SNAPSHOTS)
-        )
-        self._origin = text_bytes(raw_topic) + long_bytes(partition)
-        self._prices: tuple[int | None, int | None] = (None, None)
-        self._written = self._write_prices(None, None)
+    _prices: tuple[int | None, int | None] = (None, None)
+    _written = _write_prices(None, None)
 
     def trade(
         self,
@@ -62,23 +49,25 @@ class EventWriter:
         trade_id: str,
         price: int,
         quantity: int,
-        side: Literal["BUY", "SELL"],
+        contracts: int | None,
+        side: Side,
         aggregated: bool,  # noqa: FBT001  a field like the others
         exchange_time_micros: int | None,
         receive_time_micros: int,
         offset: int,
         index: int,
     ) -> bytes:
-        """One ``trades`` value."""
+        """One ``trades`` value. ``contracts``: the venue's own quantity where it trades contracts."""
         return b"".join(
             (
                 self._trade,
-                _SOURCES[source],
+                SOURCES[source],
                 text_bytes(trade_id),
                 decimal_bytes(price),
                 decimal_bytes(quantity),
-                _SIDES[side],
-                _BOOLEANS[aggregated],
+                optional_decimal_bytes(contracts),
+                SIDES[side],
+                BOOLEANS[aggregated],
                 *self._tail(exchange_time_micros, receive_time_micros, offset, index),
             )
         )
@@ -98,14 +87,14 @@ class EventWriter:
         """One ``spreads`` value. ``top``: bid price and quantity, ask price and quantity."""
         bid, bid_quantity, ask, ask_quantity = top
         if (bid, ask) != self._prices:
-            self._written = self._write_prices(bid, ask)
+            self._written = _write_prices(bid, ask)
             self._prices = bid, ask
         bid_bytes, ask_bytes, measures = self._written
         return b"".join(  # spelled out: most events are these
             (
                 self._spread,
                 _ORIGINS[origin],
-                _SOURCES[source],
+                SOURCES[source],
                 _STATES[state],
                 long_bytes(update_id),
                 bid_bytes,
@@ -139,7 +128,7 @@ class EventWriter:
         return b"".join(
             (
                 self._snapshot,
-                _SOURCES[source],
+                SOURCES[source],
                 _STATES[state],
                 _REASONS[reason],
                 long_bytes(update_id),
@@ -148,21 +137,4 @@ class EventWriter:
                 optional_decimal_bytes(spread_bps),
                 *self._tail(exchange_time_micros, receive_time_micros, offset, index),
             )
-        )
-
-    @staticmethod
-    def _write_prices(bid: int | None, ask: int | None) -> tuple[bytes, bytes, bytes]:
-        """Best bid, best ask, and what is made of them: most events change a quantity and leave both."""
-        measures = b"".join(map(optional_decimal_bytes, measure(bid, ask)))
-        return optional_decimal_bytes(bid), optional_decimal_bytes(ask), measures
-
-    def _tail(
-        self, exchange_time_micros: int | None, receive_time_micros: int, offset: int, index: int
-    ) -> tuple[bytes, bytes, bytes, bytes, bytes]:
-        return (
-            _NULL if exchange_time_micros is None else _PRESENT + long_bytes(exchange_time_micros),
-            long_bytes(receive_time_micros),
-            self._origin,
-            long_bytes(offset),
-            long_bytes(index),
         )

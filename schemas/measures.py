@@ -1,10 +1,14 @@
-"""Mid, spread and basis points of a top of book, exact: ints scaled by 10**18, rounded half to even where they must be."""
+"""What events say beside what frames say: mid, spread and basis points of a top of book, change of a price over a day.
+
+Exact: ints scaled by 10**18, rounded half to even at the 18th digit where they must be.
+"""
 
 from __future__ import annotations
 
-__all__ = ["half_even", "measure"]
+__all__ = ["change", "half_even", "measure"]
 
 _BPS = 2 * 10_000 * 10**18
+_PERCENT = 100 * 10**18
 
 
 def half_even(numerator: int, denominator: int) -> int:
@@ -21,3 +25,14 @@ def measure(bid: int | None, ask: int | None) -> tuple[int | None, int | None, i
     total, spread = bid + ask, ask - bid
     mid = total >> 1 if not total & 1 else half_even(total, 2)
     return mid, spread, half_even(spread * _BPS, total) if total else None
+
+
+def change(last: int, first: int | None) -> tuple[int | None, int | None]:
+    """How far a price went from ``first`` to ``last``, and that in percent of ``first``; None where there is none, or it is 0."""
+    if first is None:
+        return None, None
+    difference = last - first
+    if not first:
+        return difference, None
+    sign = 1 if first > 0 else -1
+    return difference, half_even(sign * difference * _PERCENT, sign * first)

@@ -7,7 +7,7 @@ from typing import Literal
 
 __all__ = ["Kind", "RawHeaders"]
 
-Kind = Literal["ws", "snapshot", "poll", "backfill"]
+Kind = Literal["ws", "snapshot", "poll", "backfill", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +15,11 @@ class RawHeaders:
     """The headers of one raw record, in their order on the wire; values are ASCII.
 
     ``receive_time_ns``: Unix time in ns when the frame was read from the socket (or the REST answer was complete).
-    ``kind``: ws, snapshot, poll or backfill. ``channel``: depth, trade, aggTrade, bookTicker, snapshot, ….
+    ``kind``: ws, snapshot, poll, backfill, or lost: no frame but the producer's word that frames of the book are missing, its
+    value says why. ``channel``: the exchange's own name: depth, trade, aggTrade, bookTicker, snapshot, ….
     ``connection``: id of the connection, ``frame``: its frame counter from 0; together they show a loss inside a producer.
     ``symbol``: BASE-QUOTE by the exchange's own metadata, so that no consumer has to guess it from the wire symbol.
+    ``unit``: what the exchange's quantities are, as ``venues.units`` writes it; base units, which most are, have no header.
     """
 
     receive_time_ns: int
@@ -26,10 +28,11 @@ class RawHeaders:
     connection: str
     frame: int
     symbol: str
+    unit: str = ""
 
     def encode(self) -> list[tuple[str, bytes]]:
         """As Kafka headers."""
-        return [
+        headers = [
             ("receive_time_ns", b"%d" % self.receive_time_ns),
             ("kind", self.kind.encode()),
             ("channel", self.channel.encode()),
@@ -37,3 +40,6 @@ class RawHeaders:
             ("frame", b"%d" % self.frame),
             ("symbol", self.symbol.encode()),
         ]
+        if self.unit:
+            headers.append(("unit", self.unit.encode()))
+        return headers

@@ -18,6 +18,11 @@ DIALECTS: dict[str, str] = {
     "binance.spot": "simulator.binance:spot",
     "binance.usdm": "simulator.binance:usdm",
     "binance.coinm": "simulator.binance:coinm",
+    "bybit.spot": "simulator.bybit:spot",
+    "bybit.linear": "simulator.bybit:linear",
+    "bybit.inverse": "simulator.bybit:inverse",
+    "coinbase.spot": "simulator.coinbase:exchange",
+    "coinbase-advanced.spot": "simulator.coinbase:advanced",
 }
 """``module:function`` by ``exchange.market``: a module is imported when its dialect is asked for. A function takes the clock's
 ``scale`` and makes a :class:`~simulator.dialect.Dialect`."""

@@ -23,10 +23,24 @@ from simulator.registry import dialect, exchanges, usual_markets
 from simulator.simulated_market import MarketConfig, RecordingFiles
 from simulator.simulator import SimulatorConfig, Simulators
 
-__all__ = ["ALL", "Options", "configuration", "configurations", "serve"]
+__all__ = ["ALL", "Options", "configuration", "configurations", "offered", "serve", "several"]
 
 ALL = "all"
 """Instead of an exchange's name: every one."""
+
+
+def several(exchange: str) -> bool:
+    """Whether ``--exchange`` names more than one: all, or some with commas between."""
+    return exchange == ALL or "," in exchange
+
+
+def offered() -> dict[str, dict[str, list[str]]]:
+    """What can be simulated: the usual symbols by exchange and market, in the order of the ports of ``--exchange all``."""
+    return {
+        exchange: {market: list(dialect(exchange, market).default_symbols) for market in markets}
+        for exchange, markets in exchanges().items()
+    }
+
 
 _T = TypeVar("_T")
 
@@ -80,12 +94,12 @@ def configuration(options: Options) -> SimulatorConfig:
 
 
 def configurations(options: Options) -> list[SimulatorConfig]:
-    """Every market of every exchange, or those of the names that --market gives; raises the same."""
+    """Every market of the exchanges, or those of the names that --market gives; raises the same."""
     if options.symbols or options.recordings:
         raise ConfigurationError(
             "Symbols and recordings are those of one exchange.", hint=f"Name it instead of --exchange {ALL}."
         )
-    known = exchanges()
+    known = _named(options.exchange)
     strange = [name for name in options.markets if not any(name in markets for markets in known.values())]
     if strange:
         raise ConfigurationError(
@@ -103,17 +117,17 @@ def configurations(options: Options) -> list[SimulatorConfig]:
 
 async def serve(options: Options, status: StatusSettings) -> None:
     """Listen until SIGINT, SIGTERM or the end of ``duration``; addresses first, counts last, on stdout."""
-    several = options.exchange == ALL
-    simulators = Simulators(configurations(options) if several else [configuration(options)])
+    many = several(options.exchange)
+    simulators = Simulators(configurations(options) if many else [configuration(options)])
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stopping.set)
     async with simulators:
-        with StatusServer(_Part(simulators, several=several), status):
+        with StatusServer(_Part(simulators, several=many), status):
             if options.as_json:
                 click.echo(
-                    json.dumps(simulators.addresses if several else simulators[options.exchange].addresses)
+                    json.dumps(simulators.addresses if many else simulators[options.exchange].addresses)
                 )
             for exchange, markets in simulators.addresses.items():
                 for market, addresses in markets.items():
@@ -122,7 +136,7 @@ async def serve(options: Options, status: StatusSettings) -> None:
                 await asyncio.wait_for(stopping.wait(), options.duration)
             except TimeoutError:
                 _log.info("duration is over", duration_s=options.duration)
-    click.echo(json.dumps(simulators.counts() if several else simulators[options.exchange].counts()))
+    click.echo(json.dumps(simulators.counts() if many else simulators[options.exchange].counts()))
 
 
 class _Part:
@@ -178,6 +192,17 @@ class _Part:
             calls.add_metric([market], counts["rest"]["calls"])
             opened.add_metric([market], counts["connections"]["open"])
         yield from (sent, unsent, slow, calls, opened)
+
+
+def _named(text: str) -> dict[str, tuple[str, ...]]:
+    """The exchanges that are named, with their markets."""
+    known = exchanges()
+    if text == ALL:
+        return known
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        usual_markets(name)
+    return {name: markets for name, markets in known.items() if name in names}
 
 
 def _symbols(options: Options) -> list[str]:

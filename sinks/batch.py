@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from schemas.event_id import HEADER, is_new
+from schemas.event_id import HEADER, event_id, is_new
 from sinks.container import WIRE_PREFIX
 from sinks.progress import Marks, well_formed
 
@@ -62,9 +62,15 @@ def cut(messages: Sequence[Message], *, rows: int, size: int) -> int:
     return min(rows, len(messages))
 
 
-def sort_out(batch: Batch) -> Rows:
+def sort_out(batch: Batch, *, event_ids: bool = True) -> Rows:
     """What of a batch is to be stored: not what was stored before (a restarted worker writes events again, with the same
-    ids), and not what is no event at all."""
+    ids), and not what is no event at all. Without ``event_ids`` nothing is written twice: every record is new."""
+    if not event_ids:
+        rows = _sort_out(batch, _position)
+        rows.marks = (
+            batch.marks
+        )  # of a topic that is made anew offsets begin anew: a mark would make them look old
+        return rows
     rows = _sort_out(batch, _identity)
     # One id that is none could stand above all that are, and make them look old. It is looked for only where it shows.
     if not all(map(well_formed, rows.marks.values())):
@@ -100,6 +106,10 @@ def _identity(message: Message) -> bytes | None:
         if name == HEADER and isinstance(value, bytes):
             return value
     return None
+
+
+def _position(message: Message) -> bytes:
+    return event_id(message.topic() or "", message.partition() or 0, message.offset() or 0, 0).encode()
 
 
 def _checked_identity(message: Message) -> bytes | None:

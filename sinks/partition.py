@@ -32,7 +32,8 @@ class Partition:
 
     ``progress`` is what is (or has to be, where ``committed`` is False) committed to Kafka. ``held`` is the closed batch
     whose intent ``progress.last`` says; records read after it wait in ``pending``. ``passed_over`` counts offsets that were
-    not there to be read: deleted by the topic's retention before this sink came to them, or a transaction's markers.
+    not there to be read: deleted by the topic's retention or its compaction before this sink came to them, or a transaction's
+    markers.
     """
 
     def __init__(

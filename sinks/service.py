@@ -6,6 +6,7 @@ import gc
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 from threading import Event
 
 import structlog
@@ -19,7 +20,7 @@ from bookmill.settings import KafkaSettings, Settings
 from bookmill.status import StatusServer
 from schemas import registry
 from schemas.admin import ensure_topics
-from schemas.catalogue import EVENT_TOPICS, Topic, dead_letters
+from schemas.catalogue import TABLE_TOPICS, Topic, dead_letters
 from sinks.client import Store, connect
 from sinks.dead_letters import DeadLetters
 from sinks.kafka_watch import KafkaWatch
@@ -87,11 +88,14 @@ def run(settings: Settings) -> None:
 
 
 def _topics(names: Sequence[str]) -> list[Topic]:
-    known = {topic.name: topic for topic in EVENT_TOPICS}
+    known = {topic.name: topic for topic in TABLE_TOPICS}
     for name in names:
         if name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=0.5)
+            nearest = f"Did you mean {close[0]!r}? " if close else ""
             raise ConfigurationError(
-                f"Unknown topic {name!r} in sink.topics.", hint=f"Known: {', '.join(sorted(known))}."
+                f"Unknown topic {name!r} in sink.topics.",
+                hint=f"{nearest}Known: {', '.join(sorted(known))}.",
             )
     return [known[name] for name in dict.fromkeys(names)]
 

@@ -1,24 +1,35 @@
-"""Making the tables that are missing, from the ``.sql`` files beside this module."""
+"""Making the tables that are missing, and the columns they have got since, from the ``.sql`` files beside this module.
+
+A file holds statements, each ended by a line ``--;``: the first makes the table as it once was, later ones bring it to what
+it is now. All of them leave what is there already as it is, so each start runs all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.resources import files
+from typing import Protocol
 
 from schemas.catalogue import Topic
-from sinks.client import Store
 
-__all__ = ["create_tables", "statement"]
+__all__ = ["create_tables", "statements"]
+
+_END = "\n--;\n"
 
 
-def statement(table: str, database: str) -> str:
-    """The statement that makes ``table`` unless it is there."""
+class _Store(Protocol):
+    def command(self, statement: str) -> None: ...
+
+
+def statements(table: str, database: str) -> list[str]:
+    """The statements that make ``table`` what it is now, in order."""
     text = files("sinks").joinpath("tables", f"{table}.sql").read_text(encoding="utf-8")
-    return text.replace("{database}", database)
+    return [part.strip() for part in text.replace("{database}", database).split(_END) if part.strip()]
 
 
-def create_tables(store: Store, database: str, topics: Iterable[Topic]) -> None:
-    """Make the database and each topic's table; what is there already stays as it is."""
+def create_tables(store: _Store, database: str, topics: Iterable[Topic]) -> None:
+    """Make the database and each topic's table, and add the columns that an older table lacks."""
     store.command(f"CREATE DATABASE IF NOT EXISTS {database}")
     for topic in topics:
-        store.command(statement(topic.name, database))
+        for statement in statements(topic.name, database):
+            store.command(statement)

@@ -84,7 +84,8 @@ class Writer:
 
     def write(self, batch: Batch) -> Outcome:
         """Deal with ``batch``. Raises :class:`RefusedError` when nothing can be stored until somebody changes something."""
-        rows = sort_out(batch)
+        topic, incarnation = self._topics[batch.topic]
+        rows = sort_out(batch, event_ids=topic.event_ids)
         size, insert_s = 0, 0.0
         dead: list[tuple[Message, BookmillError]] = [
             (message, FrameError(reason)) for message, reason in rows.unreadable
@@ -92,7 +93,6 @@ class Writer:
         side = "registry"
         try:
             if rows.datums:
-                topic, incarnation = self._topics[batch.topic]
                 schema = self._schemas.get(topic, rows.schema_id)
                 container = schema.container.pack(rows.datums)
                 side = "clickhouse"

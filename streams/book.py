@@ -45,6 +45,14 @@ class Side:
             elif quantities.pop(price, None) is not None:
                 del keys[bisect_left(keys, price * sign)]
 
+    def truncate(self, depth: int) -> None:
+        """Forget the worst levels beyond ``depth``, where an exchange does not tell what leaves its window."""
+        excess = len(self._keys) - depth
+        if excess > 0:
+            for key in self._keys[:excess]:
+                del self._quantities[key * self._sign]
+            del self._keys[:excess]
+
     def best(self) -> tuple[int | None, int | None]:
         """Best price and its quantity, or None twice."""
         if not self._keys:
@@ -77,6 +85,11 @@ class Book:
         """Apply one diff."""
         self.bids.apply(bids)
         self.asks.apply(asks)
+
+    def truncate(self, depth: int) -> None:
+        """Keep ``depth`` levels a side."""
+        self.bids.truncate(depth)
+        self.asks.truncate(depth)
 
     def top(self) -> Top:
         """The best bid and ask."""

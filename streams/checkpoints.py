@@ -19,6 +19,7 @@ from bookmill.errors import UnavailableError
 from streams.instrument import Instrument
 from streams.partition import RawPartition
 from venues.messages import BookImage, Level
+from venues.units import unit
 
 __all__ = ["Checkpoint", "pack", "read_checkpoints", "restore"]
 
@@ -43,9 +44,12 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     crossed_since_micros: int | None
     bids: bytes
     asks: bytes
+    unit: str
+    recent_trades: list[str]
+    checks_trades: bool
 
 
-_VERSION = 1
+_VERSION = 2
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Checkpoint).decode
 
@@ -67,6 +71,9 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             crossed_since_micros=instrument.crossed_since_micros,
             bids=_pack_levels(*synchronizer.book.bids.levels()),
             asks=_pack_levels(*synchronizer.book.asks.levels()),
+            unit=instrument.emitter.unit.text,
+            recent_trades=list(instrument.recent_trades),
+            checks_trades=instrument.checks_trades,
         )
     )
 
@@ -83,6 +90,9 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
             checkpoint.last_time_micros,
         )
         instrument.synchronizer.restore(image, joined=checkpoint.joined)
+        instrument.emitter.unit = unit(checkpoint.unit)
+        instrument.recent_trades = dict.fromkeys(checkpoint.recent_trades)
+        instrument.checks_trades = checkpoint.checks_trades
         instrument.resume_at = checkpoint.position
         instrument.bucket = checkpoint.bucket
         instrument.crossed_since_micros = checkpoint.crossed_since_micros

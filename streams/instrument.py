@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from schemas.event_id import HEADER
-from schemas.events import EventWriter, Reason, Source, State
-from streams.book import Top
+from schemas.events import EventWriter, Reason, State
+from streams.book import Book, Top
+from streams.emitter import Emitter, Events, Place
 from streams.synchronizer import Phase, Synchronizer
-from venues.messages import BestBidAsk, BookDiff, BookImage, Message, Trade
+from venues.messages import BestBidAsk, BookDiff, BookImage, BookLost, Message, Trade
+from venues.units import Unit
 
-__all__ = ["Events", "Instrument", "OutgoingEvent"]
+__all__ = ["Instrument"]
 
 CROSSED_MICROS = 5_000_000
 """A book crossed for longer than this, in event time, is lost: auctions and half-sent changes pass sooner."""
 
-OutgoingEvent = tuple[bytes, bytes, list[tuple[str, bytes]]]
-"""Key, value and headers of an event record."""
-
-
-@dataclass(slots=True)
-class Events:
-    """What a batch of raw records gives, by topic, in order."""
-
-    trades: list[OutgoingEvent] = field(default_factory=list)
-    spreads: list[OutgoingEvent] = field(default_factory=list)
-    book_snapshots: list[OutgoingEvent] = field(default_factory=list)
+_RECENT_TRADES = 1000
 
 
 class Instrument:
     """Applies an instrument's messages to its book and writes the events they give.
 
-    ``interval_micros``: one ``book_snapshots`` event per so much event time. ``levels``: how deep it goes.
+    ``interval_micros``: one ``book_snapshots`` event per so much event time. ``levels``: how deep it goes. ``unit``: what the
+    venue's quantities are; the book holds them as they came, events say base units. ``checks_trades``: a trade may come twice.
     """
 
     def __init__(
@@ -46,10 +37,13 @@ class Instrument:
         synchronizer: Synchronizer,
         levels: int,
         interval_micros: int,
+        unit: Unit,
+        checks_trades: bool = False,
     ) -> None:
         self.wire_symbol = wire_symbol
         self.symbol = symbol
         self.key = key
+        self.emitter = Emitter(key, id_prefix, writer, unit, levels=levels)
         self.synchronizer = synchronizer
         self.last_receive_micros = 0
         self.trades = 0
@@ -61,11 +55,12 @@ class Instrument:
         self.crossed_since_micros: int | None = None
         self.resume_at = 0
         """Book frames below this offset are in the book already: it was restored from a checkpoint taken there."""
-        self._id_prefix = id_prefix
-        self._writer = writer
-        self._levels = levels
+        self.repeated_trades = 0
+        """Trades passed over because they had come before."""
+        self.recent_trades: dict[str, None] = {}
+        """Ids of the trades seen last, oldest first: part of the book's checkpoint."""
+        self.checks_trades = checks_trades
         self._interval_micros = interval_micros
-        self._index = 0
 
     @property
     def state(self) -> State:
@@ -74,95 +69,81 @@ class Instrument:
             return "resyncing"
         return "live" if self.crossed_since_micros is None else "degraded"
 
-    def take(
-        self, messages: Sequence[Message], source: Source, receive_micros: int, offset: int, out: Events
-    ) -> None:
-        """Process the messages of the raw record at ``offset``; its events are appended to ``out``."""
-        self._index = 0
-        self.last_receive_micros = receive_micros
+    def take(self, messages: Sequence[Message], place: Place, out: Events) -> None:
+        """Process the messages of the raw record at ``place``; its events are appended to ``out``."""
+        emitter = self.emitter
+        emitter.begin(out)
+        self.last_receive_micros = place[1]
         for message in messages:
             kind = type(message)
             if kind is BestBidAsk:
-                self._best_bid_ask(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
+                emitter.best(message, place)  # type: ignore[arg-type]
             elif kind is Trade:
-                self._trade(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
+                self._trade(message, place)  # type: ignore[arg-type]
             elif kind is BookDiff:
                 if self.synchronizer.offer(message):  # type: ignore[arg-type]
-                    self._applied(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
+                    self._applied(message, place)  # type: ignore[arg-type]
+            elif kind is BookImage:
+                self._image(message, place)  # type: ignore[arg-type]
+            elif kind is BookLost:
+                self.synchronizer.tell_lost(message.reason)  # type: ignore[union-attr]
             else:
-                self._image(message, source, receive_micros, offset, out)  # type: ignore[arg-type]
+                emitter.beside_the_book(message, place)  # type: ignore[arg-type]
 
-    def _next_id(self, offset: int) -> list[tuple[str, bytes]]:
-        identity = b"%b%020d/%06d" % (self._id_prefix, offset, self._index)  # as schemas.event_id.event_id
-        self._index += 1
-        return [(HEADER, identity)]
-
-    def _best_bid_ask(
-        self, ticker: BestBidAsk, source: Source, receive_micros: int, offset: int, out: Events
-    ) -> None:
-        value = self._writer.spread(
-            "ticker",
-            source,
-            "live",
-            ticker.update_id,
-            (ticker.bid_price, ticker.bid_quantity, ticker.ask_price, ticker.ask_quantity),
-            ticker.exchange_time_micros,
-            receive_micros,
-            offset,
-            self._index,
-        )
-        out.spreads.append((self.key, value, self._next_id(offset)))
-
-    def _trade(self, trade: Trade, source: Source, receive_micros: int, offset: int, out: Events) -> None:
+    def _trade(self, trade: Trade, place: Place) -> None:
+        if place[0] == "poll":
+            self.checks_trades = True
+        recent = self.recent_trades
+        if self.checks_trades and trade.trade_id in recent:
+            self.repeated_trades += 1
+            return
+        recent[trade.trade_id] = None
+        if len(recent) > _RECENT_TRADES:
+            del recent[next(iter(recent))]
         self.trades += 1
-        value = self._writer.trade(
-            source,
-            trade.trade_id,
-            trade.price,
-            trade.quantity,
-            trade.side,
-            trade.aggregated,
-            trade.exchange_time_micros,
-            receive_micros,
-            offset,
-            self._index,
-        )
-        out.trades.append((self.key, value, self._next_id(offset)))
+        self.emitter.trade(trade, place)
 
-    def _image(self, image: BookImage, source: Source, receive_micros: int, offset: int, out: Events) -> None:
+    def _image(self, image: BookImage, place: Place) -> None:
         synchronizer = self.synchronizer
+        if place[0] == "poll":
+            self._polled(image, place)
+            return
         if synchronizer.phase is not Phase.LIVE:
             self.last_top, self.bucket, self.crossed_since_micros = None, -1, None
+        if image.in_band:
+            if synchronizer.replace(image):
+                self._applied(image, place)
+            return
         joins = synchronizer.counters.joins
         for diff in synchronizer.install(image):
-            self._applied(diff, source, receive_micros, offset, out)
+            self._applied(diff, place)
         if synchronizer.counters.joins > joins and synchronizer.phase is Phase.LIVE:
-            self._snapshot("resync", source, synchronizer.last_time_micros, receive_micros, offset, out)
+            self._snapshot("resync", synchronizer.last_time_micros, place)
 
-    def _applied(self, diff: BookDiff, source: Source, receive_micros: int, offset: int, out: Events) -> None:
-        """Say what the diff just applied has changed."""
+    def _polled(self, image: BookImage, place: Place) -> None:
+        """A book that was asked for while no socket served it is told as it is; the socket's own book stays what it was."""
+        book = Book()
+        book.replace(image.bids, image.asks)
+        time_micros = image.exchange_time_micros
+        self.emitter.top("book", "degraded", image.last_id, book.top(), time_micros, place)
+        self.emitter.snapshot(book, image.last_id, "degraded", "interval", time_micros, place)
+
+    def _applied(self, change: BookDiff | BookImage, place: Place) -> None:
+        """Say what the diff (or the image in the stream) has changed."""
         top = self.synchronizer.book.top()
         bid, ask = top[0], top[2]
-        time_micros = diff.exchange_time_micros if diff.exchange_time_micros is not None else receive_micros
+        time_micros = change.exchange_time_micros if change.exchange_time_micros is not None else place[1]
         self._watch_crossing(bid is not None and ask is not None and bid >= ask, time_micros)
         if top != self.last_top:
             self.last_top = top
-            value = self._writer.spread(
-                "book",
-                source,
-                "live" if self.crossed_since_micros is None else "degraded",
-                diff.last_id,
-                top,
-                diff.exchange_time_micros,
-                receive_micros,
-                offset,
-                self._index,
-            )
-            out.spreads.append((self.key, value, self._next_id(offset)))
+            state: State = "live" if self.crossed_since_micros is None else "degraded"
+            self.emitter.top("book", state, change.last_id, top, change.exchange_time_micros, place)
         bucket = time_micros // self._interval_micros
         if bucket > self.bucket:
+            # The first one after a loss says so; where diffs waited for their snapshot it comes when they are applied.
+            reason: Reason = "resync" if self.bucket < 0 and type(change) is BookImage else "interval"
             self.bucket = bucket
-            self._snapshot("interval", source, diff.exchange_time_micros, receive_micros, offset, out)
+            self._snapshot(reason, change.exchange_time_micros, place)
 
     def _watch_crossing(self, crossed: bool, time_micros: int) -> None:  # noqa: FBT001  a fact of the book
         if not crossed:
@@ -173,27 +154,7 @@ class Instrument:
         elif time_micros - self.crossed_since_micros > CROSSED_MICROS:
             self.synchronizer.lose("crossed")
 
-    def _snapshot(
-        self,
-        reason: Reason,
-        source: Source,
-        time_micros: int | None,
-        receive_micros: int,
-        offset: int,
-        out: Events,
-    ) -> None:
-        book = self.synchronizer.book
-        bids, asks = book.bids.levels(self._levels), book.asks.levels(self._levels)
-        value = self._writer.book_snapshot(
-            source,
-            "live" if self.crossed_since_micros is None else "degraded",
-            reason,
-            self.synchronizer.last_id,
-            bids,
-            asks,
-            time_micros,
-            receive_micros,
-            offset,
-            self._index,
-        )
-        out.book_snapshots.append((self.key, value, self._next_id(offset)))
+    def _snapshot(self, reason: Reason, time_micros: int | None, place: Place) -> None:
+        synchronizer = self.synchronizer
+        state: State = "live" if self.crossed_since_micros is None else "degraded"
+        self.emitter.snapshot(synchronizer.book, synchronizer.last_id, state, reason, time_micros, place)

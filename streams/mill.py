@@ -17,15 +17,7 @@ import structlog
 from faust.types import TP
 
 from bookmill.settings import WorkerSettings
-from schemas.catalogue import (
-    BOOK_SNAPSHOTS,
-    CHECKPOINTS,
-    CONTROL_REQUESTS,
-    SPREADS,
-    TRADES,
-    Topic,
-    dead_letters,
-)
+from schemas.catalogue import CHECKPOINTS, CONTROL_REQUESTS, EVENT_TOPICS, Topic, dead_letters
 from streams.checkpoints import pack, read_checkpoints, restore
 from streams.dead_letters import error_headers
 from streams.output import Deliveries, Output
@@ -110,6 +102,7 @@ class Mill:
         self.assigned = 0
         self.counts: Counter[str] = Counter()
         self._prefix = prefix
+        self._event_topics = [(topic.name, prefix + topic.name) for topic in EVENT_TOPICS]
         self._venues = venues
         self._schema_ids = schema_ids
         self.output = output
@@ -195,9 +188,7 @@ class Mill:
             for letter in work.dead_letters
         ]
         outgoing = [
-            (self._prefix + TRADES.name, events.trades),
-            (self._prefix + SPREADS.name, events.spreads),
-            (self._prefix + BOOK_SNAPSHOTS.name, events.book_snapshots),
+            *((topic, getattr(events, name)) for name, topic in self._event_topics),
             (dead_letters(owned.raw.topic).name, letters),
         ]
         stored = owned.deliveries.expect(work.position, sum(bool(records) for _, records in outgoing))
@@ -212,9 +203,8 @@ class Mill:
         counts["repeated"] += work.repeated
         counts["silent"] += work.silent
         counts["covered"] += work.covered
-        counts["trades"] += len(events.trades)
-        counts["spreads"] += len(events.spreads)
-        counts["book_snapshots"] += len(events.book_snapshots)
+        for name, _ in self._event_topics:
+            counts[name] += len(getattr(events, name))
         counts["dead_letters"] += len(work.dead_letters)
         for letter in work.dead_letters[:3]:
             _log.warning(

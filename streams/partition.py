@@ -6,23 +6,34 @@ beginning, gives the same events with the same ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from bookmill.errors import FrameError
 from bookmill.settings import WorkerSettings
 from schemas.catalogue import Topic
-from schemas.events import EventWriter, Source
-from streams.instrument import Events, Instrument
+from schemas.event_parts import Source
+from schemas.events import EventWriter
+from streams.emitter import Events
+from streams.instrument import Instrument
 from streams.synchronizer import Phase, Synchronizer
+from venues import polled
 from venues.interface import Venue
+from venues.messages import BookDiff, BookImage, BookLost, Message
+from venues.units import BASE, unit
 
 __all__ = ["DeadLetter", "RawPartition", "RawRecord", "Work"]
 
-_SOURCES: Mapping[bytes, Source] = {b"ws": "ws", b"poll": "poll", b"backfill": "backfill", b"snapshot": "ws"}
+_SOURCES: Mapping[bytes, Source] = {
+    b"ws": "ws",
+    b"poll": "poll",
+    b"backfill": "backfill",
+    b"snapshot": "ws",
+    b"lost": "ws",
+}
 _MOST_CHANNELS = 1000
-_BOOK_CHANNELS = frozenset({"depth", "snapshot"})
+_BOOK_MESSAGES = frozenset({BookDiff, BookImage, BookLost})
 
 
 class _Channels(dict[bytes, str]):
@@ -108,7 +119,7 @@ class RawPartition:
         """Process records in order; what cannot be read becomes a dead letter, the next record is processed."""
         work = Work()
         out, instruments, channels = work.events, self.instruments, self._channels
-        decode, decode_snapshot = self.venue.decode, self.venue.decode_snapshot
+        decode = self.venue.decode
         position = self.position
         for record in records:
             offset = record.offset
@@ -119,7 +130,7 @@ class RawPartition:
             work.records += 1
             try:
                 # By position, as producers write them: a dict of them would cost as much as decoding the frame.
-                (_, received), (_, kind), (_, named), _, _, (_, symbol) = record.headers
+                (_, received), (_, kind), (_, named), _, _, (_, symbol), *more = record.headers
                 receive_micros, channel, source = int(received) // 1000, channels[named], _SOURCES[kind]
             except (KeyError, ValueError) as error:
                 reason = FrameError(f"The record's headers cannot be read: {error!r}.")
@@ -127,20 +138,21 @@ class RawPartition:
                 continue
             try:
                 key, value = record.key or b"", record.value or b""
-                messages = decode(channel, value) if kind != b"snapshot" else (decode_snapshot(value),)
+                messages = decode(channel, value) if kind == b"ws" else self._decode(kind, channel, value)
                 instrument = instruments.get(key) or self._open(key, symbol)
+                if more:
+                    instrument.emitter.unit = unit(more[0][1].decode())
+                if not messages:
+                    work.silent += 1
+                elif type(messages[0]) not in _BOOK_MESSAGES or source == "poll":
+                    instrument.take(messages, (source, receive_micros, offset), out)
+                elif offset >= instrument.resume_at:
+                    instrument.take(messages, (source, receive_micros, offset), out)
+                    self._needs(key, instrument, offset, messages[0])
+                else:
+                    work.covered += 1
             except FrameError as error:
                 work.dead_letters.append(DeadLetter(record, error))
-                continue
-            if not messages:
-                work.silent += 1
-            elif channel not in _BOOK_CHANNELS:
-                instrument.take(messages, source, receive_micros, offset, out)
-            elif offset >= instrument.resume_at:
-                instrument.take(messages, source, receive_micros, offset, out)
-                self._needs(key, instrument, offset)
-            else:
-                work.covered += 1
         self.position = work.position = position
         return work
 
@@ -165,6 +177,8 @@ class RawPartition:
                 synchronizer=Synchronizer(venue.continuity, self._settings.pending_diffs),
                 levels=self._settings.snapshot_levels,
                 interval_micros=self._settings.snapshot_interval_ms * 1000,
+                unit=BASE,
+                checks_trades=venue.repeats_trades,
             )
         return self.instruments[key]
 
@@ -176,16 +190,26 @@ class RawPartition:
         """How many books are live."""
         return sum(one.synchronizer.phase is Phase.LIVE for one in self.instruments.values())
 
+    def _decode(self, kind: bytes, channel: str, value: bytes) -> Sequence[Message]:
+        """What did not come over a socket."""
+        if kind == b"snapshot":
+            return (self.venue.decode_snapshot(value),)
+        if kind == b"lost":
+            return (BookLost(value.decode("utf-8", "replace")),)
+        if kind == b"poll":
+            return polled.decode(channel, value)
+        return self.venue.decode(channel, value)
+
     def _open(self, key: bytes, symbol: bytes) -> Instrument:
         try:
             return self.open(key.decode(), symbol.decode())
         except UnicodeDecodeError as error:
             raise FrameError(f"The record's key or symbol is not UTF-8: {error}.") from error
 
-    def _needs(self, key: bytes, instrument: Instrument, offset: int) -> None:
+    def _needs(self, key: bytes, instrument: Instrument, offset: int, message: Message) -> None:
         """Note that the book needs the record at ``offset`` until a checkpoint covers it."""
-        if instrument.synchronizer.pending == 1:
-            # Keeping has just begun (again): what came before can no longer matter to this book.
+        if instrument.synchronizer.pending == 1 or (type(message) is BookImage and message.in_band):
+            # Keeping has just begun (again), or a new book: what came before can no longer matter to this one.
             self.covering.pop(key, None)
             self.uncovered[key] = offset
         elif key not in self.uncovered:

@@ -9,6 +9,7 @@ from typing import Any
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from schemas.catalogue import EVENT_TOPICS
 from schemas.codec import SCALE
 from schemas.measures import measure
 from streams.instrument import Instrument
@@ -19,9 +20,7 @@ __all__ = ["WorkerPart"]
 
 _COUNTERS = {
     "frames": "Raw records processed.",
-    "trades": "Events written to trades.",
-    "spreads": "Events written to spreads.",
-    "book_snapshots": "Events written to book_snapshots.",
+    **{topic.name: f"Events written to {topic.name}." for topic in EVENT_TOPICS},
     "dead_letters": "Raw records that could not be read.",
     "silent": "Frames without a message for this version.",
     "repeated": "Records passed over because this worker had processed them before.",
@@ -29,7 +28,17 @@ _COUNTERS = {
     "checkpoints": "Book checkpoints stored.",
     "restored": "Books restored from checkpoints.",
 }
-_BOOK_COUNTERS = ("gaps", "joins", "restarts", "overflows", "old", "ignored_images")
+_BOOK_COUNTERS = (
+    "gaps",
+    "joins",
+    "restarts",
+    "overflows",
+    "old",
+    "ignored_images",
+    "replacements",
+    "checksum_failures",
+    "losses",
+)
 _LATE_RECORDS = 1_000_000
 
 
@@ -59,6 +68,7 @@ class WorkerPart:
         return {
             **{name: mill.counts[name] for name in _COUNTERS},
             **{name: sum(getattr(book, name) for book in books) for name in _BOOK_COUNTERS},
+            "repeated_trades": sum(one.repeated_trades for one in self._instruments()),
             "requests": mill.requests.sent,
             "lag": self._lag(),
             "assigned": mill.assigned,

@@ -1,9 +1,11 @@
 """Keeping one book in step with its exchange: join by snapshot, follow, notice a loss, join again.
 
-The venue states the rule (``venues.interface.Continuity``), this runs it. States and what leads on:
+The venue states the rule (``venues.interface.Continuity``), this runs it. A snapshot is asked of REST and joined with the
+diffs that waited for it, or it comes in the stream of the diffs (*in band*): then it replaces whatever was known, always.
+States and what leads on:
 
 =============  =======================================  ==============================================================
-state          a diff                                   a snapshot
+state          a diff                                   a snapshot asked of REST
 =============  =======================================  ==============================================================
 ``EMPTY``      kept; → ``BUFFERING``                    → ``LIVE``
 ``BUFFERING``  kept · ids and time contradict the one   kept diffs are judged: old ones dropped, the rest applied
@@ -25,7 +27,7 @@ from collections.abc import Iterator
 
 from streams.book import Book
 from venues.interface import Continuity, Verdict
-from venues.messages import BookDiff, BookImage
+from venues.messages import BookDiff, BookImage, Checksum
 
 __all__ = ["Counters", "Phase", "Synchronizer"]
 
@@ -44,7 +46,18 @@ class Phase(enum.Enum):
 class Counters:
     """What happened to one book, as plain ints: read by statistics, never by the data path."""
 
-    __slots__ = ("applied", "gaps", "ignored_images", "joins", "old", "overflows", "restarts")
+    __slots__ = (
+        "applied",
+        "checksum_failures",
+        "gaps",
+        "ignored_images",
+        "joins",
+        "losses",
+        "old",
+        "overflows",
+        "replacements",
+        "restarts",
+    )
 
     def __init__(self) -> None:
         self.applied = 0
@@ -54,13 +67,18 @@ class Counters:
         self.restarts = 0
         self.overflows = 0
         self.ignored_images = 0
+        self.replacements = 0
+        """Live books that an image in the stream replaced."""
+        self.checksum_failures = 0
+        self.losses = 0
+        """Times the producer said that frames are missing."""
 
 
 class Synchronizer:
     """The state machine of one book.
 
-    ``reason`` says why a snapshot is needed: first, gap, restart, overflow, crossed, old (the snapshot that came was older
-    than the kept diffs); empty while live.
+    ``reason`` says why a snapshot is needed: first, gap, restart, overflow, crossed, checksum, what the producer said, old (the
+    snapshot that came was older than the kept diffs); empty while live.
     """
 
     def __init__(self, continuity: Continuity, pending_limit: int) -> None:
@@ -93,7 +111,7 @@ class Synchronizer:
         verdict = self._judge(diff)
         if verdict is Verdict.APPLY:
             self._apply(diff)
-            return True
+            return diff.checksum is None or self._agrees(diff.checksum)
         if verdict is Verdict.OLD and not _contradicts(diff, self.last_time_micros):
             self.counters.old += 1
             return False
@@ -105,6 +123,24 @@ class Synchronizer:
             self.lose("restart")
         self._keep(diff)
         return False
+
+    def replace(self, image: BookImage) -> bool:
+        """Take an image that came in the stream: what was kept lies before it. False when it is not what its checksum says."""
+        self.book.replace(image.bids, image.asks)
+        if image.depth is not None:
+            self.book.truncate(image.depth)
+        self.last_id, self.last_time_micros = image.last_id, image.exchange_time_micros
+        self._pending.clear()
+        self._joined = True  # what comes next follows it as it would follow a diff
+        if image.checksum is not None and not self._agrees(image.checksum):
+            return False
+        if self.phase is Phase.LIVE:
+            self.counters.replacements += 1
+        else:
+            self.counters.joins += 1
+        self.phase = Phase.LIVE
+        self.reason = ""
+        return True
 
     def install(self, image: BookImage) -> Iterator[BookDiff]:
         """Take a snapshot; yields each waiting diff right after it was applied. Live afterwards unless they leave a hole."""
@@ -131,6 +167,12 @@ class Synchronizer:
         self.reason = ""
         self.counters.joins += 1
 
+    def tell_lost(self, reason: str) -> None:
+        """The producer knows that frames are missing. Without a book there is nothing to lose."""
+        if self.phase is Phase.LIVE:
+            self.counters.losses += 1
+            self.lose(reason)
+
     def lose(self, reason: str) -> None:
         """Stop trusting the book; a snapshot is needed."""
         self.phase = Phase.BUFFERING
@@ -155,9 +197,21 @@ class Synchronizer:
 
     def _apply(self, diff: BookDiff) -> None:
         self.book.apply(diff.bids, diff.asks)
+        if diff.depth is not None:
+            self.book.truncate(diff.depth)
         self.last_id, self.last_time_micros = diff.last_id, diff.exchange_time_micros
         self._joined = True
         self.counters.applied += 1
+
+    def _agrees(self, checksum: Checksum) -> bool:
+        """Whether the book has the exchange's checksum; it is lost otherwise."""
+        rule, book = self._continuity, self.book
+        levels = rule.checked_levels
+        if rule.agrees(book.bids.levels(levels), book.asks.levels(levels), checksum):
+            return True
+        self.counters.checksum_failures += 1
+        self.lose("checksum")
+        return False
 
     def _keep(self, diff: BookDiff) -> None:
         if self._pending:

@@ -29,7 +29,10 @@ class Adapter:
     limits: Limits
     continuity: Continuity
     channels: frozenset[Channel] = frozenset()
+    contracts: bool = False
+    repeats_trades: bool = False
     keep_alive: KeepAlive | None = None
+    image_channels: frozenset[str] = frozenset()
     market_wide: frozenset[str] = frozenset()
 
     _decoders: ClassVar[Mapping[str, str]] = {}
@@ -48,6 +51,10 @@ class Adapter:
     def sequence(self, frame: bytes) -> int | None:  # noqa: ARG002  for venues that have one
         """No venue-wide counter."""
         return None
+
+    def resubscribe(self, wire_symbol: str) -> Sequence[str]:  # noqa: ARG002  same
+        """Images are asked of REST."""
+        return ()
 
     def snapshot_request(self, wire_symbol: str, levels: int | None) -> RestRequest | None:  # noqa: ARG002  same
         """Images come in the stream."""
@@ -70,8 +77,8 @@ class Adapter:
             return decoder(frame)
         except FrameError:
             raise
-        except (msgspec.MsgspecError, ValueError, IndexError, KeyError, TypeError) as error:
-            # What a venue's own text can do to reading it: a short list, a word where a number belongs.
+        except (msgspec.MsgspecError, ValueError, IndexError, KeyError, TypeError, RecursionError) as error:
+            # What a venue's own text can do to reading it: a short list, a word where a number belongs, a thousand brackets.
             raise FrameError(f"Not a {self.exchange} {channel} frame: {error}.") from error
 
     def _decoder(self, channel: str) -> Decoder | None:

@@ -172,8 +172,14 @@ class Venue(Protocol):
     continuity: Continuity
     channels: frozenset[Channel]
     """What it offers."""
+    contracts: bool
+    """Whether its quantities are contracts, whose size only its metadata tell."""
+    repeats_trades: bool
+    """Whether a new connection brings trades again that the one before has brought."""
     keep_alive: KeepAlive | None
     """None where answering the exchange's own pings is all it asks."""
+    image_channels: frozenset[str]
+    """Its channels that begin with an image of all that is, on each connection and each subscription anew."""
     market_wide: frozenset[str]
     """Its channels that bring all instruments of the market at once: frames of those not collected are passed over."""
 

@@ -11,6 +11,7 @@ __all__ = ["SCALE", "ScaledNumbers", "plain_text", "signed"]
 SCALE = 18
 
 _LIMIT = 10**38
+_LONGEST = 1000
 _MEMORY = 1 << 15
 _POWERS: tuple[int, ...] = tuple(10**n for n in range(SCALE + 1))
 
@@ -47,7 +48,8 @@ class ScaledNumbers(dict[str, int]):
 
 def _read_unusual(text: str) -> int:
     """Exponents (``1e-05``), signs and spellings without a whole part: right before fast."""
-    if not text.isascii():
+    # Decimal also takes spaces around a number, underscores in it, and as many digits as there are.
+    if len(text) > _LONGEST or not text.isascii() or not text.isprintable() or "_" in text or " " in text:
         raise FrameError(f"Not a number: {text[:40]!r}.")
     try:
         sign, digits, exponent = Decimal(text).as_tuple()

@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS {database}.book_snapshots
     exchange         LowCardinality(String) CODEC(ZSTD(1))
         COMMENT 'Exchange, lower case: binance.',
     market           LowCardinality(String) CODEC(ZSTD(1))
-        COMMENT 'Market of the exchange: spot, usdm, coinm, swap, futures or option.',
+        COMMENT 'Market of the exchange: spot, usdm, coinm, linear, inverse, swap, futures or option.',
     symbol           LowCardinality(String) CODEC(ZSTD(1))
         COMMENT 'Instrument as BASE-QUOTE: BTC-USDT.',
     source           String CODEC(ZSTD(3))

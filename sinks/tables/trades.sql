@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS {database}.trades
     exchange         LowCardinality(String) CODEC(ZSTD(1))
         COMMENT 'Exchange, lower case: binance.',
     market           LowCardinality(String) CODEC(ZSTD(1))
-        COMMENT 'Market of the exchange: spot, usdm, coinm, swap, futures or option.',
+        COMMENT 'Market of the exchange: spot, usdm, coinm, linear, inverse, swap, futures or option.',
     symbol           LowCardinality(String) CODEC(ZSTD(1))
         COMMENT 'Instrument as BASE-QUOTE: BTC-USDT.',
     source           String CODEC(ZSTD(3))
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS {database}.trades
     price            Decimal(38, 18) CODEC(ZSTD(1))
         COMMENT 'Price in quote units per base unit.',
     quantity         Decimal(38, 18) CODEC(ZSTD(1))
-        COMMENT 'Quantity in base units.',
+        COMMENT 'Quantity in base units; of an inverse contract the quotient of contracts times size and price, rounded half to even at 18 digits.',
     side             String CODEC(ZSTD(3))
         COMMENT 'Side of the taker: BUY lifted the ask, SELL hit the bid.',
     aggregated       Bool CODEC(ZSTD(1))
@@ -55,3 +55,9 @@ SETTINGS
     -- whole parts are dropped, nothing is rewritten to forget single rows
     ttl_only_drop_parts = 1
 COMMENT 'One trade as the exchange printed it.'
+--;
+-- since contracts are traded
+ALTER TABLE {database}.trades
+    ADD COLUMN IF NOT EXISTS contracts Nullable(Decimal(38, 18)) CODEC(ZSTD(1))
+        COMMENT 'The exchange''s own quantity, in contracts, where it trades contracts; null where quantity is its own.'
+    AFTER quantity

@@ -23,10 +23,23 @@ from bookmill.settings import Settings
 from embedded.platform import Platform
 from schemas import registry
 from schemas.admin import ensure_topics
-from schemas.catalogue import BOOK_SNAPSHOTS, EVENT_TOPICS, SPREADS, TRADES, Topic, dead_letters
+from schemas.catalogue import (
+    BOOK_SNAPSHOTS,
+    DERIVATIVES,
+    INSTRUMENTS,
+    KLINES,
+    LIQUIDATIONS,
+    SPREADS,
+    TABLE_TOPICS,
+    TICKERS,
+    TRADES,
+    Topic,
+    dead_letters,
+)
 from schemas.event_id import HEADER, event_id
 from sinks.client import Store, connect
-from sinks.tables import create_tables
+from sinks.container import Container
+from sinks.tables import create_tables, statements
 from tests.integration.parts import RunningPart, environment, wait_until
 
 RAW = "raw.binance.spot"
@@ -41,13 +54,13 @@ class Events:
         self._settings = settings
         assert settings.kafka.bootstrap_servers
         assert settings.registry.url
-        wanted = [each for topic in EVENT_TOPICS for each in (topic, dead_letters(topic.name))]
+        wanted = [each for topic in TABLE_TOPICS for each in (topic, dead_letters(topic.name))]
         ensure_topics(settings.kafka, settings.kafka.bootstrap_servers, wanted)
         with registry.client(settings.registry, settings.registry.url) as client:
             self._ids = registry.register(
-                client, settings.registry.url, EVENT_TOPICS, prefix=settings.kafka.topic_prefix
+                client, settings.registry.url, TABLE_TOPICS, prefix=settings.kafka.topic_prefix
             )
-        self._parsed = {topic: fastavro.parse_schema(topic.schema) for topic in EVENT_TOPICS}
+        self._parsed = {topic: fastavro.parse_schema(topic.schema) for topic in TABLE_TOPICS}
         # Event ids only grow in a partition, also when a broker that has just made the topic refuses the first request.
         self._producer = Producer(
             {
@@ -81,7 +94,8 @@ class Events:
 
     def write(self, topic: Topic, events: Iterable[dict[str, Any]]) -> None:
         for event in events:
-            self.raw(topic, event["source_partition"], self.value(topic, event), identity(event))
+            known = identity(event) if topic.event_ids else None
+            self.raw(topic, event.get("source_partition", 0), self.value(topic, event), known)
         self.flush()
 
     def flush(self) -> None:
@@ -115,6 +129,7 @@ def trade(number: int, partition: int = 0) -> dict[str, Any]:
         "trade_id": f"{partition}-{number}",
         "price": LARGEST if number == 0 else Decimal(61602) + Decimal(number) / 100,
         "quantity": SMALLEST if number == 0 else Decimal(number) / 1000,
+        "contracts": Decimal(number) if number % 2 else None,
         "side": "SELL" if number % 3 else "BUY",
         "aggregated": number % 5 == 0,
     }
@@ -148,6 +163,76 @@ def snapshot(number: int) -> dict[str, Any]:
         "ask_quantities": [Decimal(0)] * len(levels[:1]),
         "spread": None,
         "spread_bps": None,
+    }
+
+
+def ticker(number: int) -> dict[str, Any]:
+    bare = number % 4 == 0
+    names = ("open_price", "high_price", "low_price", "volume", "quote_volume", "price_change")
+    return {
+        **common(number),
+        "last_price": LARGEST if number == 1 else Decimal(number),
+        **{name: None if bare else Decimal(number * place) / 8 for place, name in enumerate(names, 1)},
+        "trades": None if bare else 2**62 + number,
+        "price_change_percent": None if bare else -SMALLEST * number,
+    }
+
+
+def kline(number: int) -> dict[str, Any]:
+    return {
+        **common(number),
+        "interval": "1h" if number % 2 else "1m",
+        "open_time": NOW.replace(microsecond=0) - timedelta(minutes=number),
+        "open_price": Decimal(number),
+        "high_price": LARGEST,
+        "low_price": SMALLEST,
+        "close_price": Decimal(number) / 4,
+        "volume": Decimal(number) / 8 if number % 2 else None,
+        "quote_volume": None if number % 2 else SMALLEST,
+        "trades": number if number % 3 else None,
+        "closed": (None, False, True)[number % 3],
+    }
+
+
+def derivative(number: int) -> dict[str, Any]:
+    return {
+        **common(number),
+        "mark_price": Decimal(number) / 16 if number % 2 else None,
+        "index_price": None if number % 2 else LARGEST,
+        "funding_rate": Decimal("-0.0001") * number if number % 3 else None,
+        "next_funding_time": NOW + timedelta(hours=number) if number % 5 else None,
+        "open_interest": SMALLEST * number if number % 7 else None,
+    }
+
+
+def liquidation(number: int) -> dict[str, Any]:
+    return {
+        **common(number, index=number % 3),
+        "price": Decimal(61602) + number,
+        "quantity": SMALLEST,
+        "contracts": Decimal(number) if number % 2 else None,
+        "side": "BUY" if number % 3 else "SELL",
+    }
+
+
+def instrument(number: int) -> dict[str, Any]:
+    return {
+        "exchange": "okx",
+        "market": "swap",
+        "symbol": f"C{number % 7}-USD",
+        "wire_symbol": f"C{number % 7}-USD-SWAP",
+        "base": f"C{number % 7}",
+        "quote": "USD",
+        "settle": "" if number % 2 else "BTC",
+        "tick": SMALLEST,
+        "lot": Decimal(1),
+        "contract_size": Decimal(100) if number % 2 else None,
+        "inverse": number % 2 == 1,
+        "trading": number % 3 == 0,
+        "status": "live" if number % 3 == 0 else "suspend",
+        "expiry_time": NOW + timedelta(days=number) if number % 4 else None,
+        "listed": number % 5 != 0,
+        "seen_time": NOW + timedelta(microseconds=number),
     }
 
 
@@ -249,23 +334,79 @@ def test_rows_are_stored_exactly_as_the_events_say(settings: Settings, events: E
         TRADES: trade,
         SPREADS: spread,
         BOOK_SNAPSHOTS: snapshot,
+        TICKERS: ticker,
+        KLINES: kline,
+        DERIVATIVES: derivative,
+        LIQUIDATIONS: liquidation,
+        INSTRUMENTS: instrument,
     }
+    assert makers.keys() == set(TABLE_TOPICS)
     for topic, make in makers.items():
         events.write(topic, map(make, range(60)))
     with sink() as part:
-        wait_until(lambda: part.status().get("rows") == 180, "180 rows")
+        wait_until(lambda: part.status().get("rows") == 480, "480 rows")
         assert part.stop() == 0
     for topic, make in makers.items():
         # Received in 2024, and not forgotten: the time to live counts from when a row was stored.
         assert ask(settings, f"OPTIMIZE TABLE {topic.name} FINAL").is_success
         written = [make(number) for number in range(60)]
         columns = list(written[0])
-        found = query(
-            settings, f"SELECT {', '.join(columns)}, event_id FROM {topic.name} ORDER BY source_offset"
-        )
+        order, more = ("source_offset", ["event_id"]) if topic.event_ids else ("seen_time", [])
+        found = query(settings, f"SELECT {', '.join(columns + more)} FROM {topic.name} ORDER BY {order}")
         assert found == [
-            [*(text_of(event[column]) for column in columns), identity(event).decode()] for event in written
+            [
+                *(text_of(event[column]) for column in columns),
+                *(identity(event).decode() for _ in more),
+            ]
+            for event in written
         ]
+
+
+def test_records_without_ids_are_stored_once_each_through_a_kill(
+    settings: Settings, events: Events, sink: SinkOf
+) -> None:
+    events.write(INSTRUMENTS, map(instrument, range(2000)))
+    with sink(sink__batch_rows="50") as part:
+        wait_until(lambda: count(settings, INSTRUMENTS) > 0, "some rows")
+        part.kill()
+        part.restart()
+        wait_until(lambda: count(settings, INSTRUMENTS) >= 2000, "all rows")
+        events.write(INSTRUMENTS, [instrument(1999)])  # said again: one more row of the history
+        wait_until(lambda: count(settings, INSTRUMENTS) >= 2001, "the row said again")
+        assert part.stop() == 0
+    assert count(settings, INSTRUMENTS) == 2001
+    assert query(settings, "SELECT uniqExact(seen_time) FROM instruments") == [["2000"]]
+
+
+def test_an_older_table_gets_the_columns_it_lacks_and_keeps_its_rows(settings: Settings) -> None:
+    url, database = settings.clickhouse.url or "", settings.clickhouse.database
+    client = connect(settings.clickhouse, url)
+    store = Store(client, url, database)
+    store.command(f"CREATE DATABASE {database}")
+    store.command(statements("trades", database)[0])
+    newer = TRADES.schema["fields"]
+    older = {**TRADES.schema, "fields": [field for field in newer if field["name"] != "contracts"]}
+
+    def store_trade(schema: dict[str, Any], number: int) -> None:
+        out = io.BytesIO()
+        fastavro.schemaless_writer(out, fastavro.parse_schema(schema), trade(number))
+        columns = [field["name"] for field in schema["fields"]]
+        store.insert("trades", columns, Container(json.dumps(schema)).pack([out.getvalue()]), str(number))
+
+    store_trade(older, 1)
+    create_tables(store, database, [TRADES])
+    create_tables(store, database, [TRADES])
+    store_trade(older, 3)  # a worker that is still the older one
+    store_trade(TRADES.schema, 5)
+    client.close()
+    assert query(settings, "SELECT trade_id, contracts FROM trades ORDER BY source_offset") == [
+        ["0-1", "ᴺᵁᴸᴸ"],
+        ["0-3", "ᴺᵁᴸᴸ"],
+        ["0-5", "5"],
+    ]
+    names = "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'trades' ORDER BY position"
+    found = [name for [name] in query(settings, names)]
+    assert found[: len(newer)] == [field["name"] for field in newer]
 
 
 def test_events_delivered_twice_are_stored_once(settings: Settings, events: Events, sink: SinkOf) -> None:
@@ -426,7 +567,7 @@ def test_stopping_stores_what_was_read(settings: Settings, events: Events, sink:
         ({"kafka__bootstrap_servers": "127.0.0.1:1"}, "Kafka does not answer at 127.0.0.1:1"),
         (
             {"sink__topics": '["tades"]'},
-            "Unknown topic 'tades' in sink.topics. Known: book_snapshots, spreads, trades.",
+            "Unknown topic 'tades' in sink.topics. Did you mean 'trades'? Known: book_snapshots, derivatives,",
         ),
     ],
 )
@@ -459,7 +600,7 @@ def tables(settings: Settings) -> Settings:
     url = settings.clickhouse.url or ""
     client = connect(settings.clickhouse, url)
     create_tables(
-        Store(client, url, settings.clickhouse.database), settings.clickhouse.database, EVENT_TOPICS
+        Store(client, url, settings.clickhouse.database), settings.clickhouse.database, TABLE_TOPICS
     )
     client.close()
     return settings

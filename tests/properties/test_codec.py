@@ -21,6 +21,9 @@ LONGS = st.integers(-(2**63), 2**63 - 1)
 SCALED = st.integers(0, 10**38 - 1)
 MICROS = st.integers(0, 4_000_000_000_000_000)
 TEXT = st.text(max_size=20)
+OPTIONAL = st.none() | SCALED
+SIDES = st.sampled_from(["BUY", "SELL"])
+STATES = st.sampled_from(["live", "resyncing", "stale", "degraded"])
 DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 18}
 
 
@@ -79,7 +82,8 @@ def writer(symbol: str) -> EventWriter:
     TEXT,
     SCALED,
     SCALED,
-    st.sampled_from(["BUY", "SELL"]),
+    OPTIONAL,
+    SIDES,
     st.booleans(),
     st.none() | MICROS,
     MICROS,
@@ -91,6 +95,7 @@ def test_trades_read_back(
     trade_id: str,
     price: int,
     quantity: int,
+    contracts: int | None,
     side: Any,
     aggregated: bool,
     exchange: int | None,
@@ -99,7 +104,7 @@ def test_trades_read_back(
     index: int,
 ) -> None:
     value = writer(symbol).trade(
-        "ws", trade_id, price, quantity, side, aggregated, exchange, received, offset, index
+        "ws", trade_id, price, quantity, contracts, side, aggregated, exchange, received, offset, index
     )
     assert read(TRADES, value) == {
         "exchange": "binance",
@@ -109,6 +114,7 @@ def test_trades_read_back(
         "trade_id": trade_id,
         "price": decimal(price),
         "quantity": decimal(quantity),
+        "contracts": decimal(contracts),
         "side": side,
         "aggregated": aggregated,
         "exchange_time": moment(exchange),
@@ -118,10 +124,6 @@ def test_trades_read_back(
         "source_offset": offset,
         "source_index": index,
     }
-
-
-OPTIONAL = st.none() | SCALED
-STATES = st.sampled_from(["live", "resyncing", "stale", "degraded"])
 
 
 @given(

@@ -1,5 +1,5 @@
-"""Binance spot and USD-M futures."""
+"""Binance spot, USD-M and COIN-M futures."""
 
-from venues.binance.venue import BinanceSpot, BinanceUsdm
+from venues.binance.markets import BinanceCoinm, BinanceSpot, BinanceUsdm
 
-__all__ = ["BinanceSpot", "BinanceUsdm"]
+__all__ = ["BinanceCoinm", "BinanceSpot", "BinanceUsdm"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from venues.adapter import Following, Ordered
 from venues.interface import Verdict
 from venues.messages import BookDiff
 
 __all__ = ["SpotContinuity", "UsdmContinuity"]
 
 
-class SpotContinuity:
+class SpotContinuity(Ordered):
     """Spot: the next diff starts at or before the id after the last one (section 3.5, cases of 2.4)."""
 
     def join(self, image_id: int, diff: BookDiff) -> Verdict:
@@ -22,17 +23,11 @@ class SpotContinuity:
         return Verdict.APPLY if diff.first_id <= last_id + 1 else Verdict.GAP
 
 
-class UsdmContinuity:
-    """USD-M: each diff names the one before it in ``pu``; ``U`` says nothing, ids are shared by all symbols (section 4.4)."""
+class UsdmContinuity(Following):
+    """USD-M, COIN-M: each diff names the one before it in ``pu``; ``U`` says nothing, ids are shared by all symbols (section 4.4)."""
 
     def join(self, image_id: int, diff: BookDiff) -> Verdict:
         """The first diff straddles the snapshot (``pu`` is then not looked at) or starts right after it (``pu == id``)."""
         if diff.last_id < image_id:
             return Verdict.OLD
         return Verdict.APPLY if diff.first_id <= image_id or diff.previous_id == image_id else Verdict.GAP
-
-    def follow(self, last_id: int, diff: BookDiff) -> Verdict:
-        """``pu`` is the last id; a diff seen before is old."""
-        if diff.previous_id == last_id:
-            return Verdict.APPLY
-        return Verdict.OLD if diff.last_id <= last_id else Verdict.GAP

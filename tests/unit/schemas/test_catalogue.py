@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import fastavro
 import pytest
 
-from schemas.catalogue import CHECKPOINTS, CONTROL_REQUESTS, EVENT_TOPICS, Topic, dead_letters, raw, subject
+from bookmill.settings import SinkSettings
+from schemas.catalogue import (
+    CHECKPOINTS,
+    CONTROL_REQUESTS,
+    EVENT_TOPICS,
+    INSTRUMENTS,
+    TABLE_TOPICS,
+    TRADES,
+    Topic,
+    dead_letters,
+    raw,
+    subject,
+)
 
-AVRO_TOPICS = [*EVENT_TOPICS, CONTROL_REQUESTS]
+AVRO_TOPICS = [*TABLE_TOPICS, CONTROL_REQUESTS]
 
 
 @pytest.mark.parametrize("topic", AVRO_TOPICS, ids=lambda topic: topic.name)
@@ -33,7 +48,7 @@ def leaves(kind: Any) -> list[Any]:
     return [kind]
 
 
-@pytest.mark.parametrize("topic", EVENT_TOPICS, ids=lambda topic: topic.name)
+@pytest.mark.parametrize("topic", TABLE_TOPICS, ids=lambda topic: topic.name)
 def test_numbers_are_exact_and_times_are_micros(topic: Topic) -> None:
     for field in topic.schema["fields"]:
         for leaf in leaves(field["type"]):
@@ -45,9 +60,65 @@ def test_numbers_are_exact_and_times_are_micros(topic: Topic) -> None:
 
 
 def test_topics_have_the_names_people_rely_on() -> None:
-    assert [topic.name for topic in EVENT_TOPICS] == ["trades", "spreads", "book_snapshots"]
+    assert [topic.name for topic in EVENT_TOPICS] == [
+        "trades",
+        "spreads",
+        "book_snapshots",
+        "tickers",
+        "klines",
+        "derivatives",
+        "liquidations",
+    ]
+    assert INSTRUMENTS.name == "instruments"
     assert raw("binance", "spot").name == "raw.binance.spot"
     assert dead_letters("raw.binance.spot").name == "raw.binance.spot.dlq"
     assert subject("trades") == "trades-value"
     assert CHECKPOINTS.config()["cleanup.policy"] == "compact"
     assert raw("binance", "spot").config()["retention.ms"] == str(24 * 3_600_000)
+
+
+def test_the_history_of_instruments_is_there_for_a_week_and_their_last_state_for_ever() -> None:
+    config = INSTRUMENTS.config()
+    assert config["cleanup.policy"] == "compact"
+    assert config["min.compaction.lag.ms"] == str(7 * 24 * 3_600_000)
+    assert "retention.ms" not in config
+
+
+def test_a_sink_loads_all_there_is_unless_told_otherwise() -> None:
+    assert SinkSettings().topics == tuple(topic.name for topic in TABLE_TOPICS)
+
+
+def test_trades_without_contracts_are_still_trades() -> None:
+    [field] = [field for field in TRADES.schema["fields"] if field["name"] == "contracts"]
+    assert field["default"] is None
+    older = {
+        **TRADES.schema,
+        "fields": [each for each in TRADES.schema["fields"] if each["name"] != "contracts"],
+    }
+    event: dict[str, Any] = {
+        "exchange": "binance",
+        "market": "spot",
+        "symbol": "BTC-USDT",
+        "source": "ws",
+        "trade_id": "1",
+        "price": Decimal(1),
+        "quantity": Decimal(2),
+        "side": "BUY",
+        "aggregated": False,
+        "exchange_time": None,
+        "receive_time": datetime(2024, 8, 8, tzinfo=UTC),
+        "source_topic": "raw.binance.spot",
+        "source_partition": 0,
+        "source_offset": 1,
+        "source_index": 0,
+    }
+    for writer, reader, value in (
+        (older, TRADES.schema, event),
+        (TRADES.schema, older, {**event, "contracts": Decimal(3)}),
+    ):
+        out = io.BytesIO()
+        fastavro.schemaless_writer(out, fastavro.parse_schema(writer), value)
+        out.seek(0)
+        found = fastavro.schemaless_reader(out, fastavro.parse_schema(writer), fastavro.parse_schema(reader))
+        assert isinstance(found, dict)
+        assert found == {**event, **({"contracts": None} if reader is not older else {})}

@@ -7,7 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from bookmill.errors import FrameError
-from schemas.codec import decimal_bytes, decimals_array, long_bytes, optional_decimal_bytes, text_bytes
+from schemas.codec import (
+    decimal_bytes,
+    decimals_array,
+    long_bytes,
+    optional_decimal_bytes,
+    optional_long_bytes,
+    text_bytes,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,12 @@ def test_decimals_are_the_shortest_signed_big_endian_form() -> None:
 def test_an_optional_decimal_is_null_or_the_second_branch() -> None:
     assert optional_decimal_bytes(None) == b"\x00"
     assert optional_decimal_bytes(128) == b"\x02" + decimal_bytes(128)
+
+
+def test_an_optional_long_is_null_or_the_second_branch() -> None:
+    assert optional_long_bytes(None) == b"\x00"
+    assert optional_long_bytes(0) == b"\x02\x00"
+    assert optional_long_bytes(64) == b"\x02" + long_bytes(64)
 
 
 @pytest.mark.parametrize("write", [decimal_bytes, optional_decimal_bytes])

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 import pytest
 
-from schemas.measures import half_even, measure
+from schemas.measures import change, half_even, measure
 
 UNIT = 10**18
 
@@ -35,3 +35,28 @@ def test_a_one_sided_book_has_no_measures() -> None:
 
 def test_a_mid_of_zero_has_no_basis_points() -> None:
     assert measure(0, 0) == (0, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("last", "first", "difference", "percent"),
+    [
+        (110 * UNIT, 100 * UNIT, 10 * UNIT, 10 * UNIT),
+        (99 * UNIT, 100 * UNIT, -UNIT, -UNIT),
+        (100 * UNIT, 100 * UNIT, 0, 0),
+        (4 * UNIT, 3 * UNIT, UNIT, 33_333_333_333_333_333_333),
+        (2 * UNIT, 3 * UNIT, -UNIT, -33_333_333_333_333_333_333),
+        (5 * UNIT, 3 * UNIT, 2 * UNIT, 66_666_666_666_666_666_667),
+        (200 * UNIT + 1, 200 * UNIT, 1, 0),  # half of the last digit: to the even one
+        (200 * UNIT + 3, 200 * UNIT, 3, 2),
+        (-2 * UNIT, -UNIT, -UNIT, 100 * UNIT),
+    ],
+)
+def test_a_change_is_exact_and_its_percentage_rounded_half_to_even(
+    last: int, first: int, difference: int, percent: int
+) -> None:
+    assert change(last, first) == (difference, percent)
+
+
+def test_what_began_nowhere_or_at_zero_has_no_percentage() -> None:
+    assert change(UNIT, None) == (None, None)
+    assert change(UNIT, 0) == (UNIT, None)

@@ -43,6 +43,7 @@ def trade(trade_id: str, offset: int = 0, partition: int = 0, **more: Any) -> di
         "trade_id": trade_id,
         "price": Decimal("61602.01"),
         "quantity": Decimal("0.000000000000000001"),
+        "contracts": None,
         "side": "BUY",
         "aggregated": False,
         "exchange_time": now,

@@ -74,6 +74,18 @@ def test_an_event_without_id_is_set_aside() -> None:
     assert "no header event_id" in rows.unreadable[0][1]
 
 
+def test_records_that_are_written_once_need_no_id_and_leave_no_mark() -> None:
+    rows = sort_out(
+        batch(
+            [message(A, offset=3), message(A, identity(1), 7), message(None, offset=8), message(A, offset=9)]
+        ),
+        event_ids=False,
+    )
+    assert [each.offset() for each in rows.messages] == [3, 7, 9]
+    assert [each.offset() for each, _ in rows.unreadable] == [8]
+    assert (rows.duplicates, rows.marks, rows.schema_id) == (0, {}, 1)
+
+
 @pytest.mark.parametrize("nonsense", [b"raw.x.y/0/zzzzzzzzzzzzzzzzzzzz/000000", b"nonsense", b""])
 def test_an_id_that_is_none_does_not_make_later_events_look_old(nonsense: bytes) -> None:
     rows = sort_out(batch([message(A, identity(1)), message(A, nonsense), message(A, identity(2))]))
@@ -110,6 +122,17 @@ def test_an_unfinished_batch_is_repeated_with_its_range_however_long_that_takes(
     assert one.held
     assert (one.held.first, one.held.last, len(one.held.messages)) == (10, 16, 7)
     assert one.committed
+
+
+def test_an_unfinished_batch_whose_records_were_compacted_away_is_empty() -> None:
+    one = partition(Progress(10, {}, last=16))
+    one.add(records(20, 21), 10.0)
+    assert one.due(10.0)
+    one.close(10.0)
+    assert one.held
+    assert (one.held.first, one.held.last, one.held.messages) == (10, 16, [])
+    assert [each.offset() for each in one.pending] == [20, 21]
+    assert sort_out(one.held, event_ids=False).datums == []
 
 
 def test_records_delivered_again_after_a_pause_are_passed_over() -> None:

@@ -1,20 +1,23 @@
-"""Binance frames in, messages out; plans and requests as documented. Frames are the protocol page's (3.3, 4.2) or shaped so."""
+"""Binance frames in, messages out. Frames are the protocol page's (3.3, 4.2), the COIN-M pages', or were seen on the wire in 2026."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from bookmill.errors import ConfigurationError, FrameError
-from venues.binance import BinanceSpot, BinanceUsdm
-from venues.interface import Route, StreamOptions, Venue
-from venues.messages import BestBidAsk, BookDiff, Trade
-from venues.registry import venue
+from bookmill.errors import FrameError
+from tests.recordings import recording
+from venues.binance import BinanceCoinm, BinanceSpot, BinanceUsdm
+from venues.interface import Venue
+from venues.messages import BestBidAsk, BookDiff, BookImage, Derivative, Kline, Liquidation, Ticker, Trade
+from venues.numbers import plain_text
+from venues.units import Unit
 
 UNIT = 10**18
-SPOT, USDM = BinanceSpot(), BinanceUsdm()
+SPOT, USDM, COINM = BinanceSpot(), BinanceUsdm(), BinanceCoinm()
 
 
 def frame(stream: str, data: dict[str, Any]) -> bytes:
@@ -41,7 +44,7 @@ DEPTH = {
     "b": [["0.0024", "10"]],
     "a": [["0.0026", "0.00000000"]],
 }
-TICKER = {
+BEST = {
     "u": 400900217,
     "s": "BNBUSDT",
     "b": "25.35190000",
@@ -62,6 +65,51 @@ AGG = {
     "T": 123456785,
     "m": False,
 }
+TICKER = (
+    b'{"stream":"bnbbtc@ticker","data":{"e":"24hrTicker","E":1672515782136,"s":"BNBBTC","p":"0.0015","P":"250.00",'
+    b'"w":"0.0018","x":"0.0009","c":"0.0025","Q":"10","b":"0.0024","B":"10","a":"0.0026","A":"100","o":"0.0010",'
+    b'"h":"0.0025","l":"0.0010","v":"10000","q":"18","O":0,"C":86400000,"F":0,"L":18150,"n":18151}}'
+)
+KLINE = (
+    b'{"stream":"bnbbtc@kline_1m","data":{"e":"kline","E":1672515782136,"s":"BNBBTC","k":{"t":1672515780000,'
+    b'"T":1672515839999,"s":"BNBBTC","i":"1m","f":100,"L":200,"o":"0.0010","c":"0.0020","h":"0.0025","l":"0.0015",'
+    b'"v":"1000","n":100,"x":false,"q":"1.0000","V":"500","Q":"0.500","B":"123456"}}}'
+)
+COINM_KLINE = (  # on the wire 2026-09-25
+    b'{"stream":"btcusd_perp@kline_1m","data":{"e":"kline","E":1790373660003,"s":"BTCUSD_PERP","k":{"t":1790373600000,'
+    b'"T":1790373659999,"s":"BTCUSD_PERP","i":"1m","f":1155840109,"L":1155840149,"o":"83723.8","c":"83732.4",'
+    b'"h":"83732.5","l":"83723.8","v":"180","n":41,"x":true,"q":"0.21498328","V":"94","Q":"0.11224187","B":"0"}}}'
+)
+COINM_TICKER = (
+    b'{"stream":"btcusd_200626@ticker","data":{"e":"24hrTicker","E":1591268262453,"s":"BTCUSD_200626","ps":"BTCUSD",'
+    b'"p":"-43.4","P":"-0.452","w":"0.00147974","c":"9548.5","Q":"2","o":"9591.9","h":"10000.0","l":"7000.0",'
+    b'"v":"487850","q":"32968676323.46222700","O":1591181820000,"C":1591268262442,"F":512014,"L":615289,"n":103272}}'
+)
+MARK = {
+    "e": "markPriceUpdate",
+    "E": 1562305380000,
+    "s": "BTCUSDT",
+    "p": "11794.15000000",
+    "ap": "11793.10000000",
+    "i": "11784.62659091",
+    "P": "11784.25641265",
+    "r": "0.00038167",
+    "T": 1562306400000,
+    "st": 1,
+}
+FORCED = {
+    "s": "RAYSOLUSDT",
+    "S": "SELL",
+    "o": "LIMIT",
+    "f": "IOC",
+    "q": "70.5",
+    "p": "1.3810000",
+    "ap": "1.3911902",
+    "X": "FILLED",
+    "l": "6.9",
+    "z": "70.5",
+    "T": 1788965416437,
+}
 
 
 def test_a_trade_of_a_selling_taker() -> None:
@@ -75,9 +123,10 @@ def test_an_aggregated_trade_says_so() -> None:
 
 
 @pytest.mark.parametrize("kind", ["INSURANCE_FUND", "ADL", "NA"])
-def test_usdm_trades_that_are_none_of_the_book_are_passed_over(kind: str) -> None:
-    assert USDM.decode("trade", frame("btcusdt@trade", {**TRADE, "X": kind})) == ()
-    assert len(USDM.decode("trade", frame("btcusdt@trade", {**TRADE, "X": "MARKET"}))) == 1
+def test_futures_trades_that_are_none_of_the_book_are_passed_over(kind: str) -> None:
+    for one in (USDM, COINM):
+        assert one.decode("trade", frame("btcusdt@trade", {**TRADE, "X": kind})) == ()
+        assert len(one.decode("trade", frame("btcusdt@trade", {**TRADE, "X": "MARKET"}))) == 1
 
 
 def test_a_spot_diff_has_no_previous_id_and_event_time() -> None:
@@ -87,15 +136,16 @@ def test_a_spot_diff_has_no_previous_id_and_event_time() -> None:
     )
 
 
-def test_a_usdm_diff_names_its_predecessor_and_matching_time() -> None:
-    [diff] = USDM.decode("depth", frame("btcusdt@depth@0ms", {**DEPTH, "T": 123456788, "pu": 149}))
+@pytest.mark.parametrize("one", [USDM, COINM], ids=["usdm", "coinm"])
+def test_a_futures_diff_names_its_predecessor_and_matching_time(one: Venue) -> None:
+    [diff] = one.decode("depth", frame("btcusdt@depth@0ms", {**DEPTH, "T": 123456788, "pu": 149}))
     assert isinstance(diff, BookDiff)
     assert (diff.previous_id, diff.exchange_time_micros) == (149, 123456788000)
 
 
-def test_best_bid_ask_of_spot_has_no_time_that_of_usdm_has() -> None:
-    [spot] = SPOT.decode("bookTicker", frame("bnbusdt@bookTicker", TICKER))
-    [usdm] = USDM.decode("bookTicker", frame("bnbusdt@bookTicker", {**TICKER, "T": 5, "E": 6}))
+def test_best_bid_ask_of_spot_has_no_time_that_of_futures_has() -> None:
+    [spot] = SPOT.decode("bookTicker", frame("bnbusdt@bookTicker", BEST))
+    [usdm] = USDM.decode("bookTicker", frame("bnbusdt@bookTicker", {**BEST, "T": 5, "E": 6}))
     assert isinstance(spot, BestBidAsk)
     assert isinstance(usdm, BestBidAsk)
     assert (spot.update_id, spot.bid_price, spot.exchange_time_micros) == (
@@ -106,163 +156,157 @@ def test_best_bid_ask_of_spot_has_no_time_that_of_usdm_has() -> None:
     assert usdm.exchange_time_micros == 5000
 
 
-def test_frames_of_other_channels_say_nothing_yet() -> None:
+def test_a_ticker_has_base_and_quote_volume() -> None:
+    [ticker] = SPOT.decode("ticker", TICKER)
+    assert ticker == Ticker(
+        UNIT * 25 // 10_000,
+        1672515782136000,
+        open_price=UNIT // 1000,
+        high_price=UNIT * 25 // 10_000,
+        low_price=UNIT // 1000,
+        volume=10_000 * UNIT,
+        quote_volume=18 * UNIT,
+        trades=18151,
+    )
+
+
+def test_a_coinm_ticker_tells_contracts_then_base_units() -> None:
+    [ticker] = COINM.decode("ticker", COINM_TICKER)
+    assert isinstance(ticker, Ticker)
+    assert (plain_text(ticker.volume or 0), ticker.quote_volume) == ("32968676323.462227", None)
+
+
+def test_a_bar_says_whether_it_is_closed() -> None:
+    [bar] = SPOT.decode("kline_1m", KLINE)
+    assert bar == Kline(
+        "1m",
+        1672515780000000,
+        UNIT // 1000,
+        UNIT * 25 // 10_000,
+        UNIT * 15 // 10_000,
+        UNIT * 2 // 1000,
+        1000 * UNIT,
+        1672515782136000,
+        quote_volume=UNIT,
+        trades=100,
+        closed=False,
+    )
+
+
+def test_a_coinm_bars_base_volume_is_what_its_contracts_are_worth() -> None:
+    [bar] = COINM.decode("kline_1m", COINM_KLINE)
+    assert isinstance(bar, Kline)
+    assert (plain_text(bar.volume or 0), bar.quote_volume, bar.closed) == ("0.21498328", None, True)
+    worth = [
+        Unit(100 * UNIT, inverse=True).base(180 * UNIT, price) for price in (bar.high_price, bar.low_price)
+    ]
+    assert worth[0] < (bar.volume or 0) < worth[1]
+
+
+def test_a_mark_price_says_index_and_funding() -> None:
+    [said] = USDM.decode("markPrice", frame("btcusdt@markPrice@1s", MARK))
+    assert said == Derivative(
+        1562305380000000,
+        mark_price=11_794_150_000_000_000_000_000,
+        index_price=11_784_626_590_910_000_000_000,
+        funding_rate=381_670_000_000_000,
+        next_funding_time_micros=1562306400000000,
+    )
+
+
+def test_a_funding_rate_may_be_negative() -> None:
+    [said] = COINM.decode("markPrice", frame("btcusd_perp@markPrice@1s", {**MARK, "r": "-0.00000573"}))
+    assert isinstance(said, Derivative)
+    assert said.funding_rate == -5_730_000_000_000
+
+
+def test_a_dated_contract_pays_no_funding_and_old_frames_have_no_index() -> None:
+    data = {**MARK, "r": "", "T": 0}
+    del data["i"]
+    [said] = COINM.decode("markPrice", frame("btcusd_201225@markPrice@1s", data))
+    assert said == Derivative(1562305380000000, mark_price=11_794_150_000_000_000_000_000)
+
+
+def test_a_liquidation_is_what_was_filled_at_the_average_price() -> None:
+    [liquidation] = USDM.decode("forceOrder", frame("raysolusdt@forceOrder", {"E": 1, "o": FORCED}))
+    assert liquidation == Liquidation(
+        1_391_190_200_000_000_000, 70_500_000_000_000_000_000, "SELL", 1788965416437000
+    )
+
+
+def test_a_liquidation_of_which_nothing_is_filled_yet_is_what_it_asks() -> None:
+    order = {**FORCED, "S": "BUY", "ap": "0", "z": "0", "X": "NEW"}
+    [liquidation] = USDM.decode("forceOrder", frame("raysolusdt@forceOrder", {"E": 1, "o": order}))
+    assert liquidation == Liquidation(
+        1_381_000_000_000_000_000, 70_500_000_000_000_000_000, "BUY", 1788965416437000
+    )
+
+
+def test_frames_of_other_channels_say_nothing() -> None:
+    assert USDM.decode("miniTicker", b"{}") == ()
     assert SPOT.decode("markPrice", b"{}") == ()
     assert SPOT.decode("depth5", frame("x@depth5", DEPTH)) == ()
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("channel", "bad"),
     [
-        b"",
-        b"not json",
-        b"\xff\xfe",
-        b"{}",
-        b"[]",
-        b"null",
-        frame("x@depth", {**DEPTH, "U": 161}),
-        frame("x@depth", {**DEPTH, "b": [["x", "1"]]}),
-        frame("x@depth", {**DEPTH, "b": [["1"]]}),
-        frame("x@depth", {**DEPTH, "b": [["-1", "1"]]}),
-        frame("x@depth", {**DEPTH, "u": "160"}),
-        frame("x@depth", {**DEPTH, "b": [["NaN", "1"]]}),
+        ("depth", b""),
+        ("depth", b"not json"),
+        ("depth", b"\xff\xfe"),
+        ("depth", b"{}"),
+        ("depth", b"[]"),
+        ("depth", b"null"),
+        ("depth", b'{"x":' + b"[" * 100_000),
+        ("depth", frame("x@depth", {**DEPTH, "U": 161})),
+        ("depth", frame("x@depth", {**DEPTH, "b": [["x", "1"]]})),
+        ("depth", frame("x@depth", {**DEPTH, "b": [["1"]]})),
+        ("depth", frame("x@depth", {**DEPTH, "b": [["-1", "1"]]})),
+        ("depth", frame("x@depth", {**DEPTH, "u": "160"})),
+        ("depth", frame("x@depth", {**DEPTH, "b": [["NaN", "1"]]})),
+        ("depth", frame("x@depth", {**DEPTH, "u": 2**63})),
+        ("trade", frame("x@trade", {**TRADE, "T": 2**63 // 1000 + 1})),
+        ("markPrice", frame("x@markPrice@1s", {**MARK, "r": "low"})),
+        ("forceOrder", frame("x@forceOrder", {"o": {**FORCED, "S": "LONG"}})),
+        ("kline_1m", frame("x@kline_1m", {"E": 1, "k": {}})),
     ],
 )
-def test_what_is_no_diff_is_a_frame_error(bad: bytes) -> None:
+def test_what_is_no_frame_of_its_channel_is_a_frame_error(channel: str, bad: bytes) -> None:
     with pytest.raises(FrameError):
-        SPOT.decode("depth", bad)
+        USDM.decode(channel, bad)
 
 
-@pytest.mark.parametrize(
-    ("bytes_", "route"),
-    [
-        (frame("btcusdt@depth@100ms", DEPTH), Route("depth", "BTCUSDT")),
-        (frame("btcusdt@bookTicker", TICKER), Route("bookTicker", "BTCUSDT")),
-        (frame("btcusdt_261225@depth5@100ms", DEPTH), Route("depth5", "BTCUSDT_261225")),
-        (frame("币安人生usdt@trade", TRADE), Route("trade", "币安人生USDT")),
-        (json.dumps({"data": TRADE, "stream": "bnbbtc@trade"}).encode(), Route("trade", "BNBBTC")),
-        (b'{"result":null,"id":1}', None),
-        (b'{"stream":"!serverShutdown","data":{}}', None),
-        (b"pong", None),
-        (b"", None),
-    ],
-)
-def test_a_frame_is_routed_by_its_stream_name(bytes_: bytes, route: Route | None) -> None:
-    assert SPOT.route(bytes_) == route
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "error"),
-    [
-        (b'{"result":null,"id":1}', "ack", None),
-        (b'{"result":["btcusdt@aggTrade"],"id":3}', "ack", None),
-        (
-            b'{"code":2,"msg":"Invalid request: too many parameters"}',
-            "error",
-            "2 Invalid request: too many parameters",
-        ),
-        (b'{"e":"serverShutdown","E":1770123456789}', "shutdown", None),
-        (b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}', "shutdown", None),
-        (b"{}", "unknown", None),
-    ],
-)
-def test_frames_without_market_data_say_what_they_are(text: bytes, kind: str, error: str | None) -> None:
-    assert SPOT.control(text) == (kind, error)
-
-
-def test_spot_streams_share_one_connection() -> None:
-    [plan] = SPOT.plan(["BTCUSDT", "ETHUSDT"], StreamOptions())
-    assert plan.path.startswith(
-        "/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade/ethusdt@depth@100ms"
+def test_a_snapshot_has_its_time_where_the_market_tells_it() -> None:
+    body = b'{"symbol":"BTCUSD_PERP","pair":"BTCUSD","lastUpdateId":11660051107935,"E":1790373521101,"T":1790373521100,'
+    body += b'"bids":[["83778.8","5078"]],"asks":[["83778.9","956"]]}'
+    assert COINM.decode_snapshot(body) == BookImage(
+        11660051107935,
+        [(83_778_800_000_000_000_000_000, 5078 * UNIT)],
+        [(83_778_900_000_000_000_000_000, 956 * UNIT)],
+        1790373521100000,
     )
-    assert (plan.streams, plan.requests) == (6, ())
+    image = SPOT.decode_snapshot(b'{"lastUpdateId":-1,"bids":[],"asks":[]}')
+    assert image == BookImage(-1, [], [], None)
+    with pytest.raises(FrameError, match="depth snapshot"):
+        SPOT.decode_snapshot(b'{"code":-1121,"msg":"Invalid symbol."}')
 
 
-def test_usdm_aggregated_trades_come_on_the_market_route() -> None:
-    public, market = USDM.plan(["BTCUSDT"], StreamOptions(("depth", "bookTicker", "aggTrade")))
-    assert public.path == "/public/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker"
-    assert market.path == "/market/stream?streams=btcusdt@aggTrade"
-
-
-def test_usdm_plain_trades_come_on_the_public_route() -> None:
-    [plan] = USDM.plan(["BTCUSDT"], StreamOptions())
-    assert plan.path == "/public/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade"
-
-
-@pytest.mark.parametrize("one", [SPOT, USDM], ids=["spot", "usdm"])
-def test_many_streams_are_spread_within_the_limits_and_none_is_lost(one: Venue) -> None:
-    symbols = [f"S{number}USDT" for number in range(700)]
-    plans = one.plan(symbols, StreamOptions())
-    asked: list[str] = []
-    for plan in plans:
-        assert plan.streams <= 1024
-        assert len(plan.path) < 4096
-        asked += plan.path.partition("streams=")[2].split("/")
-        ids = []
-        for request in plan.requests:
-            body = json.loads(request)
-            assert body["method"] == "SUBSCRIBE"
-            assert len(body["params"]) <= 200
-            asked += body["params"]
-            ids.append(body["id"])
-        assert len(set(ids)) == len(ids)
-    assert sum(plan.streams for plan in plans) == len(asked) == len(set(asked)) == 2100
-
-
-@pytest.mark.parametrize(
-    ("one", "levels", "limit", "weight"),
-    [
-        (SPOT, None, "5000", 250),
-        (SPOT, 100, "100", 5),
-        (SPOT, 101, "500", 25),
-        (SPOT, 9999, "5000", 250),
-        (USDM, None, "1000", 20),
-        (USDM, 20, "20", 2),
-    ],
-)
-def test_a_snapshot_costs_what_the_documents_say(
-    one: Venue, levels: int | None, limit: str, weight: int
-) -> None:
-    request = one.snapshot_request("BTCUSDT", levels)
-    assert (request.params, request.weight) == ({"symbol": "BTCUSDT", "limit": limit}, weight)
-
-
-def info(**fields: Any) -> bytes:
-    symbol = {
-        "symbol": "BTCUSDT",
-        "status": "TRADING",
-        "baseAsset": "BTC",
-        "quoteAsset": "USDT",
-        "filters": [
-            {"filterType": "PRICE_FILTER", "tickSize": "0.01"},
-            {"filterType": "LOT_SIZE", "stepSize": "0.00001"},
-        ],
-        **fields,
-    }
-    return json.dumps({"symbols": [symbol]}).encode()
-
-
-def test_instruments_are_named_by_the_exchanges_own_base_and_quote() -> None:
-    [btc] = SPOT.parse_instruments(info())
-    assert (btc.symbol, btc.tick, btc.lot, btc.trading) == ("BTC-USDT", UNIT // 100, UNIT // 100_000, True)
-    [halted] = SPOT.parse_instruments(info(status="HALT"))
-    assert not halted.trading
-    [perpetual] = USDM.parse_instruments(info(contractType="TRADIFI_PERPETUAL"))
-    assert perpetual.symbol == "BTC-USDT"
-    [dated] = USDM.parse_instruments(info(symbol="BTCUSDT_261225", contractType="CURRENT_QUARTER"))
-    assert dated.symbol == "BTC-USDT-261225"
-
-
-def test_instruments_without_filters_are_a_frame_error() -> None:
-    with pytest.raises(FrameError, match="exchangeInfo"):
-        SPOT.parse_instruments(info(filters=[]))
-
-
-def test_the_used_weight_is_read_from_the_answer() -> None:
-    assert SPOT.used_weight({"x-mbx-used-weight-1m": "255"}) == 255
-    assert SPOT.used_weight({}) is None
-
-
-def test_a_mistyped_venue_names_the_nearest() -> None:
-    with pytest.raises(ConfigurationError, match="Did you mean 'binance\\.spot'"):
-        venue("binance", "sport")
+def test_every_frame_of_the_2023_recording_decodes() -> None:
+    one = recording("usdm-btcusdt-2023")
+    found: Counter[str] = Counter()
+    rates, marks = set(), []
+    for _, text in one.lines():
+        route = USDM.route(text)
+        if route is None:  # the REST snapshot
+            continue
+        assert route.wire_symbol == "BTCUSDT"
+        for message in USDM.decode(route.channel, text):
+            found[route.channel] += 1
+            if isinstance(message, Derivative):
+                rates.add(message.funding_rate)
+                marks.append(message)
+    assert found["markPrice"] == 514
+    assert found["depth"] == 16_110
+    assert all(said.mark_price and said.index_price for said in marks)
+    assert {plain_text(rate or 0) for rate in rates} >= {"0.00002754", "0.00002846"}
+    assert marks[0].exchange_time_micros == 1680652701000000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bookmill.errors import FrameError
-from venues.numbers import ScaledNumbers
+from venues.numbers import ScaledNumbers, signed
 
 UNIT = 10**18
 
@@ -52,11 +52,29 @@ def test_spellings(text: str, scaled: int) -> None:
         "١٢",
         "1e999999999",
         "1e-999999999",
+        "1_0",
+        " 1",
+        "1\n",
+        "9" * 10_000,
+        "0." + "0" * 10_000,
     ],
 )
 def test_what_is_no_price_or_quantity(text: str) -> None:
     with pytest.raises(FrameError):
         ScaledNumbers()[text]
+
+
+@pytest.mark.parametrize(
+    ("text", "scaled"), [("-0.0001", -UNIT // 10_000), ("0.0001", UNIT // 10_000), ("-0", 0)]
+)
+def test_rates_may_be_negative(text: str, scaled: int) -> None:
+    assert signed(text) == scaled
+
+
+@pytest.mark.parametrize("text", ["--1", "-", "", "-x"])
+def test_what_is_no_rate(text: str) -> None:
+    with pytest.raises(FrameError):
+        signed(text)
 
 
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

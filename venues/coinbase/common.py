@@ -1,0 +1,66 @@
+"""What both of Coinbase's feeds share: whose side a trade names, empty texts, and when a product is open."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, TypedDict
+
+from venues.messages import BestBidAsk, Trade
+from venues.numbers import ScaledNumbers
+
+__all__ = ["best_bid_ask", "maker_trade", "optional", "traded"]
+
+_CLOSING = ("trading_disabled", "cancel_only", "post_only", "auction_mode")
+"""With any of these nothing is matched as usual; ``limit_only`` refuses market orders and is otherwise open (USDT-USDC)."""
+
+
+class _Product(Protocol):
+    status: str
+    trading_disabled: bool
+    cancel_only: bool
+    post_only: bool
+    limit_only: bool
+    auction_mode: bool
+
+
+class _Traded(TypedDict):
+    trading: bool
+    status: str
+
+
+def traded(product: _Product, *, disabled: bool = False) -> _Traded:
+    """``trading`` and ``status`` of an instrument: the exchange's status, or the flag that restricts an online product."""
+    closed = next((flag for flag in _CLOSING if getattr(product, flag)), "is_disabled" if disabled else "")
+    online = product.status == "online"
+    word = closed or ("limit_only" if product.limit_only else "")
+    return {"trading": online and not closed, "status": word if online and word else product.status}
+
+
+def maker_trade(
+    trade_id: str, price: int, quantity: int, maker: Literal["buy", "sell", "BUY", "SELL"], time_micros: int
+) -> Trade:
+    """A trade whose frame names the maker's side: the taker's is the other one (sections 8.1, 8.2 and 11)."""
+    return Trade(trade_id, price, quantity, "SELL" if maker in {"buy", "BUY"} else "BUY", time_micros)
+
+
+def optional(scaled: ScaledNumbers, text: str) -> int | None:
+    """A number that may be missing or empty."""
+    return scaled[text] if text else None
+
+
+def best_bid_ask(
+    scaled: ScaledNumbers,
+    update_id: int,
+    bid: tuple[str, str],
+    ask: tuple[str, str],
+    time_micros: int | None,
+) -> BestBidAsk:
+    """Price and quantity of both sides; a side without a price, or with price 0, is empty."""
+    bid_price, ask_price = optional(scaled, bid[0]) or None, optional(scaled, ask[0]) or None
+    return BestBidAsk(
+        update_id,
+        bid_price,
+        optional(scaled, bid[1]) if bid_price else None,
+        ask_price,
+        optional(scaled, ask[1]) if ask_price else None,
+        time_micros,
+    )

@@ -1,0 +1,42 @@
+"""Times as exchanges write them, to microseconds since the epoch."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange, timegm
+from functools import lru_cache
+
+from bookmill.errors import FrameError
+
+__all__ = ["rfc3339_micros"]
+
+_SECOND = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)", re.ASCII)
+
+
+def rfc3339_micros(text: str) -> int:
+    """``2026-09-25T17:48:24.799230Z`` in microseconds: UTC, none to nine digits behind the second.
+
+    Digits behind the sixth are cut off: nanoseconds of one microsecond are one time here. Raises :class:`FrameError`.
+    """
+    seconds = _seconds(text[:19])
+    if text.endswith("Z"):
+        fraction = text[20:-1]
+        if fraction.isascii() and fraction.isdecimal() and text[19] == "." and len(fraction) <= 9:
+            return seconds * 1_000_000 + int(fraction[:6].ljust(6, "0"))
+        if len(text) == 20:
+            return seconds * 1_000_000
+    raise FrameError(f"Not a time in UTC: {text[:40]!r}.")
+
+
+@lru_cache(maxsize=1024)
+def _seconds(text: str) -> int:
+    """Frames of one second share its first nineteen letters: they are read once."""
+    found = _SECOND.fullmatch(text)
+    if found is None:
+        raise FrameError(f"Not a time: {text!r}.")
+    year, month, day, hour, minute, second = map(int, found.groups())
+    if not (year and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]) or not (
+        hour < 24 and minute < 60 and second < 60
+    ):
+        raise FrameError(f"Not a time: {text!r}.")
+    return timegm((year, month, day, hour, minute, second))
