@@ -7,7 +7,7 @@ nothing with the code that is tested against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -92,15 +92,18 @@ class Snapshots(Protocol):
         """The body of the answer: at most ``limit`` levels a side."""
 
 
-Books = dict[str, Snapshots]  # by wire symbol, in upper case
+Books = Mapping[str, Snapshots]  # by wire symbol, in upper case
 
 
 class Dialect(Protocol):
-    """One market of one exchange: ``name`` is like ``okx.swap``, ``default_symbols`` are ``BASE-QUOTE``."""
+    """One market of one exchange: ``name`` is like ``okx.swap``, symbols are ``BASE-QUOTE``."""
 
     name: str
     keep_alive: KeepAlive
-    default_symbols: tuple[str, ...]
+
+    @property
+    def default_symbols(self) -> tuple[str, ...]:
+        """What it lists where the user names nothing."""
 
     def wire(self, symbol: str) -> str:
         """The exchange's own name of a ``BASE-QUOTE`` symbol; raises :class:`ConfigurationError` for one it cannot list."""
