@@ -17,7 +17,7 @@ from websockets.http11 import Request
 from websockets.protocol import OPEN, Event
 from websockets.server import ServerProtocol
 
-from simulator.dialect import Dialect, HandshakeRefusedError, KeepAlive, Session
+from simulator.dialect import Dialect, HandshakeRefusedError, KeepAlive, MarketFrame, Session
 from simulator.hub import Hub
 from simulator.life import ConnectionCounts, Life
 from simulator.limits import RollingWindow
@@ -210,6 +210,7 @@ class Connection(asyncio.Protocol):
                 self._message.clear()
                 life.heard()
                 for reply in session.receive(message):
+                    self._hub.answered += isinstance(reply, MarketFrame)
                     self.say(reply)
 
     def _admit(self) -> bool:

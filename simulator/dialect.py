@@ -17,7 +17,16 @@ from simulator.hub import Channel, Hub, Subscriber
 from simulator.instruments import Instrument
 from simulator.web import Request, Response
 
-__all__ = ["Books", "Close", "Dialect", "HandshakeRefusedError", "KeepAlive", "Session", "Snapshots"]
+__all__ = [
+    "Books",
+    "Close",
+    "Dialect",
+    "HandshakeRefusedError",
+    "KeepAlive",
+    "MarketFrame",
+    "Session",
+    "Snapshots",
+]
 
 
 class HandshakeRefusedError(Exception):
@@ -60,6 +69,10 @@ class Close:
 
     code: int
     reason: str = ""
+
+
+class MarketFrame(bytes):
+    """An answer that is no answer but the first frame of a stream: it is counted with the frames of the channels."""
 
 
 class Session(Protocol):
