@@ -218,10 +218,11 @@ def _market_check(exchange: str, market: str, chosen: MarketSettings) -> Callabl
         variable = f"BOOKMILL_EXCHANGES__{exchange}__{market}__REST_URL".upper()
         answer = _get(url, f"{exchange}.{market}", variable, params=dict(request.params))
         try:
-            listed = {instrument.symbol for instrument in venue.parse_instruments(answer)}
+            offered = venue.parse_instruments(answer)
+            listed = {one.symbol.upper() for one in offered} | {one.wire_symbol.upper() for one in offered}
         except FrameError as error:
             raise UnavailableError(f"{url} gives no list of instruments: {error.message}") from error
-        missing = [symbol for symbol in chosen.symbols if symbol not in listed]
+        missing = [symbol for symbol in chosen.symbols if symbol.upper() not in listed]
         if missing:
             raise ConfigurationError(
                 f"{address} answers, but does not list {', '.join(missing)}.",

@@ -23,6 +23,7 @@ from producers.statistics import ProducerPart
 from schemas import registry
 from schemas.admin import ensure_topics
 from schemas.catalogue import CONTROL_REQUESTS, INSTRUMENTS, dead_letters, raw
+from venues import registry as registered
 from venues.registry import venue
 
 __all__ = ["chosen_markets", "run"]
@@ -38,14 +39,15 @@ def chosen_markets(
 ) -> dict[tuple[str, str], MarketSettings]:
     """What to collect: the enabled markets of the settings, narrowed by what the command line names.
 
-    A market named on the command line is collected even when the settings do not have it, or have it disabled.
+    A market named on the command line is collected even when the settings do not have it, or have it disabled; an exchange that
+    is named and not in the settings with all its markets.
     """
     chosen: dict[tuple[str, str], MarketSettings] = {}
     for name in [exchange] if exchange else settings.exchanges:
         configured = settings.exchanges.get(name, {})
-        for market in markets or configured:
+        for market in markets or configured or registered.markets(name):
             one = configured.get(market, MarketSettings())
-            if markets or one.enabled:
+            if markets or not configured or one.enabled:
                 chosen[name, market] = one.model_copy(update={"symbols": tuple(symbols)}) if symbols else one
     if not chosen:
         raise ConfigurationError(
@@ -74,8 +76,8 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     writer = KafkaWriter(
         settings.kafka, addresses.kafka, buffer_messages=settings.producer.kafka_buffer_messages
     )
-    registered = registry.client(settings.registry, addresses.registry)
-    [schema_id] = registry.register(registered, addresses.registry, [INSTRUMENTS], prefix=prefix).values()
+    client = registry.client(settings.registry, addresses.registry)
+    [schema_id] = registry.register(client, addresses.registry, [INSTRUMENTS], prefix=prefix).values()
     log = InstrumentLog(
         KafkaWriter(settings.kafka, addresses.kafka, buffer_messages=_METADATA_BUFFER), prefix, schema_id
     )
@@ -98,7 +100,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
         if market is not None and request.kind == "resync":
             loop.call_soon_threadsafe(market.resync, request.wire_symbol, request.asked_s)
 
-    control = ControlReader(settings.kafka, addresses.kafka, registered, receive)
+    control = ControlReader(settings.kafka, addresses.kafka, client, receive)
     part = ProducerPart(list(markets.values()), writer, control)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -11,7 +11,7 @@ from typing import cast
 from bookmill.errors import ConfigurationError
 from venues.interface import Venue
 
-__all__ = ["VENUES", "exchanges", "known", "venue"]
+__all__ = ["VENUES", "exchanges", "known", "markets", "venue"]
 
 VENUES: dict[str, str] = {
     "binance.spot": "venues.binance:BinanceSpot",
@@ -48,6 +48,18 @@ def exchanges() -> dict[str, tuple[str, ...]]:
         exchange, _, market = name.partition(".")
         found[exchange] = (*found.get(exchange, ()), market)
     return found
+
+
+def markets(exchange: str) -> tuple[str, ...]:
+    """The markets of an exchange; raises :class:`ConfigurationError` that names the nearest."""
+    found = exchanges()
+    if exchange not in found:
+        close = difflib.get_close_matches(exchange, found, n=1)
+        raise ConfigurationError(
+            f"There is no exchange '{exchange}'.",
+            hint=f"Did you mean '{close[0]}'?" if close else f"Known are {', '.join(found)}.",
+        )
+    return found[exchange]
 
 
 def venue(exchange: str, market: str, depth: int | None = None) -> Venue:
