@@ -1,0 +1,10 @@
+"""The material of all markets, in the order of ``venues.registry.VENUES``."""
+
+from __future__ import annotations
+
+from tests.conformance import binance
+from tests.conformance.material import Material
+
+__all__ = ["MARKETS"]
+
+MARKETS: tuple[Material, ...] = (*binance.MATERIAL,)
