@@ -11,14 +11,14 @@ from itertools import islice
 
 from bench.frames import RawFrame
 from bookmill.settings import WorkerSettings
-from schemas.catalogue import BOOK_SNAPSHOTS, SPREADS, TRADES
+from schemas.catalogue import EVENT_TOPICS
 from streams.partition import RawPartition
 from venues.registry import venue
 
 __all__ = ["HandlerRun", "run_handler"]
 
 BATCH = 2000
-_SCHEMA_IDS = {TRADES: 1, SPREADS: 2, BOOK_SNAPSHOTS: 3}
+_SCHEMA_IDS = {topic: number for number, topic in enumerate(EVENT_TOPICS, 1)}
 
 
 @dataclass(slots=True)
@@ -50,9 +50,8 @@ def run_handler(frames: Sequence[RawFrame], settings: WorkerSettings) -> Handler
     started_s = time.perf_counter()
     for topic, batch in batches:
         work = partitions[topic].process(batch)
-        events[TRADES.name] += len(work.events.trades)
-        events[SPREADS.name] += len(work.events.spreads)
-        events[BOOK_SNAPSHOTS.name] += len(work.events.book_snapshots)
+        for topic_ in EVENT_TOPICS:
+            events[topic_.name] += len(getattr(work.events, topic_.name))
         events["dead letters"] += len(work.dead_letters)
     seconds = time.perf_counter() - started_s
     gc.unfreeze()

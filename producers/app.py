@@ -41,7 +41,7 @@ def chosen_markets(
     A market named on the command line is collected even when the settings do not have it, or have it disabled.
     """
     chosen: dict[tuple[str, str], MarketSettings] = {}
-    for name in [exchange] if exchange else list(settings.exchanges) or ["binance"]:
+    for name in [exchange] if exchange else settings.exchanges:
         configured = settings.exchanges.get(name, {})
         for market in markets or configured:
             one = configured.get(market, MarketSettings())

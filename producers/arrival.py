@@ -24,6 +24,7 @@ from bookmill.errors import RefusedError, UnavailableError
 from bookmill.kafka import client_config
 from bookmill.settings import ClickHouseSettings, Settings
 from producers.replay import Replayed
+from schemas.catalogue import EVENT_TOPICS
 
 __all__ = ["Arrival"]
 
@@ -44,7 +45,7 @@ class Arrival:
         prefix = settings.kafka.topic_prefix
         self._workers = prefix + settings.worker.group
         self._sinks = prefix + settings.sink.group
-        self._tables = settings.sink.topics
+        self._tables = [topic.name for topic in EVENT_TOPICS if topic.name in settings.sink.topics]
         self._events = {table: prefix + table for table in self._tables}
         self._config = client_config(settings.kafka, addresses.kafka)
 

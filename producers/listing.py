@@ -6,20 +6,14 @@ always there, and the table of the same name keeps all that it ever was.
 
 from __future__ import annotations
 
-import io
-import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any
-
-import fastavro
+from collections.abc import Callable, Sequence
 
 from producers.kafka_writer import KafkaWriter
 from schemas.catalogue import INSTRUMENTS
+from schemas.instrument_event import instrument_value
 from venues.interface import Venue
 from venues.messages import Instrument
-from venues.numbers import SCALE
 
 __all__ = ["InstrumentLog", "Listing"]
 
@@ -30,17 +24,31 @@ class InstrumentLog:
     def __init__(self, writer: KafkaWriter, prefix: str, schema_id: int) -> None:
         self.writer = writer
         self._topic = prefix + INSTRUMENTS.name
-        self._header = struct.pack(">bI", 0, schema_id)
-        self._schema = fastavro.parse_schema(INSTRUMENTS.schema)
+        self._schema_id = schema_id
 
     def write(self, venue: Venue, instrument: Instrument, *, listed: bool, seen_micros: int) -> None:
         """One state of one instrument."""
-        out = io.BytesIO()
-        fastavro.schemaless_writer(
-            out, self._schema, _fields(venue, instrument, listed=listed, seen_micros=seen_micros)
+        value = instrument_value(
+            self._schema_id,
+            exchange=venue.exchange,
+            market=venue.market,
+            symbol=instrument.symbol,
+            wire_symbol=instrument.wire_symbol,
+            base=instrument.base,
+            quote=instrument.quote,
+            settle=instrument.settle,
+            tick=instrument.tick,
+            lot=instrument.lot,
+            contract_size=instrument.unit.size if instrument.unit.contracts else None,
+            inverse=instrument.unit.inverse,
+            trading=instrument.trading,
+            status=instrument.status,
+            expiry_time_micros=instrument.expiry_micros,
+            listed=listed,
+            seen_time_micros=seen_micros,
         )
         key = f"{venue.exchange}.{venue.market}.{instrument.symbol}".encode()
-        self.writer.write(self._topic, key, self._header + out.getvalue(), [])
+        self.writer.write(self._topic, key, value, [])
 
 
 class Listing:
@@ -91,28 +99,3 @@ def _difference(before: Instrument, now: Instrument) -> str:
     if before.unit != now.unit:
         return f"has another contract size: '{now.unit.text}' instead of '{before.unit.text}'"
     return "has new metadata"
-
-
-def _fields(venue: Venue, one: Instrument, *, listed: bool, seen_micros: int) -> Mapping[str, Any]:
-    return {
-        "exchange": venue.exchange,
-        "market": venue.market,
-        "symbol": one.symbol,
-        "wire_symbol": one.wire_symbol,
-        "base": one.base,
-        "quote": one.quote,
-        "settle": one.settle,
-        "tick": _decimal(one.tick),
-        "lot": _decimal(one.lot),
-        "contract_size": _decimal(one.unit.size) if one.unit.contracts else None,
-        "inverse": one.unit.inverse,
-        "trading": one.trading,
-        "status": one.status,
-        "expiry_time": one.expiry_micros,
-        "listed": listed,
-        "seen_time": seen_micros,
-    }
-
-
-def _decimal(scaled: int) -> Decimal:
-    return Decimal(scaled).scaleb(-SCALE)

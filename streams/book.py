@@ -46,12 +46,12 @@ class Side:
                 del keys[bisect_left(keys, price * sign)]
 
     def truncate(self, depth: int) -> None:
-        """Forget the worst levels past ``depth``: an exchange that shows a window does not tell what falls out of it."""
-        if len(self._keys) > depth:
-            keys = self._keys
-            for key in keys[:-depth]:
+        """Forget the worst levels beyond ``depth``, where an exchange does not tell what leaves its window."""
+        excess = len(self._keys) - depth
+        if excess > 0:
+            for key in self._keys[:excess]:
                 del self._quantities[key * self._sign]
-            del keys[:-depth]
+            del self._keys[:excess]
 
     def best(self) -> tuple[int | None, int | None]:
         """Best price and its quantity, or None twice."""
@@ -87,7 +87,7 @@ class Book:
         self.asks.apply(asks)
 
     def truncate(self, depth: int) -> None:
-        """Forget what lies deeper on both sides."""
+        """Keep ``depth`` levels a side."""
         self.bids.truncate(depth)
         self.asks.truncate(depth)
 

@@ -46,7 +46,7 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     asks: bytes
     unit: str
     recent_trades: list[str]
-    polled_trades: bool
+    checks_trades: bool
 
 
 _VERSION = 2
@@ -71,9 +71,9 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             crossed_since_micros=instrument.crossed_since_micros,
             bids=_pack_levels(*synchronizer.book.bids.levels()),
             asks=_pack_levels(*synchronizer.book.asks.levels()),
-            unit=instrument.unit.text,
+            unit=instrument.emitter.unit.text,
             recent_trades=list(instrument.recent_trades),
-            polled_trades=instrument.polled_trades,
+            checks_trades=instrument.checks_trades,
         )
     )
 
@@ -90,9 +90,9 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
             checkpoint.last_time_micros,
         )
         instrument.synchronizer.restore(image, joined=checkpoint.joined)
-        instrument.unit = unit(checkpoint.unit)
-        instrument.recent_trades.extend(checkpoint.recent_trades)
-        instrument.polled_trades = checkpoint.polled_trades
+        instrument.emitter.unit = unit(checkpoint.unit)
+        instrument.recent_trades = dict.fromkeys(checkpoint.recent_trades)
+        instrument.checks_trades = checkpoint.checks_trades
         instrument.resume_at = checkpoint.position
         instrument.bucket = checkpoint.bucket
         instrument.crossed_since_micros = checkpoint.crossed_since_micros

@@ -13,7 +13,8 @@ from typing import Protocol
 from bookmill.errors import FrameError
 from bookmill.settings import WorkerSettings
 from schemas.catalogue import Topic
-from schemas.events import EventWriter, Source
+from schemas.event_parts import Source
+from schemas.events import EventWriter
 from streams.instrument import Events, Instrument
 from streams.synchronizer import Phase, Synchronizer
 from venues import polled
@@ -139,19 +140,18 @@ class RawPartition:
                 messages = decode(channel, value) if kind == b"ws" else self._decode(kind, channel, value)
                 instrument = instruments.get(key) or self._open(key, symbol)
                 if more:
-                    instrument.unit = unit(more[0][1].decode())
+                    instrument.emitter.unit = unit(more[0][1].decode())
+                if not messages:
+                    work.silent += 1
+                elif type(messages[0]) not in _BOOK_MESSAGES or source == "poll":
+                    instrument.take(messages, (source, receive_micros, offset), out)
+                elif offset >= instrument.resume_at:
+                    instrument.take(messages, (source, receive_micros, offset), out)
+                    self._needs(key, instrument, offset, messages[0])
+                else:
+                    work.covered += 1
             except FrameError as error:
                 work.dead_letters.append(DeadLetter(record, error))
-                continue
-            if not messages:
-                work.silent += 1
-            elif type(messages[0]) not in _BOOK_MESSAGES or source == "poll":
-                instrument.take(messages, source, receive_micros, offset, out)
-            elif offset >= instrument.resume_at:
-                instrument.take(messages, source, receive_micros, offset, out)
-                self._needs(key, instrument, offset, messages[0])
-            else:
-                work.covered += 1
         self.position = work.position = position
         return work
 
@@ -177,6 +177,7 @@ class RawPartition:
                 levels=self._settings.snapshot_levels,
                 interval_micros=self._settings.snapshot_interval_ms * 1000,
                 unit=BASE,
+                checks_trades=venue.repeats_trades,
             )
         return self.instruments[key]
 

@@ -68,6 +68,7 @@ class WorkerPart:
         return {
             **{name: mill.counts[name] for name in _COUNTERS},
             **{name: sum(getattr(book, name) for book in books) for name in _BOOK_COUNTERS},
+            "repeated_trades": sum(one.repeated_trades for one in self._instruments()),
             "requests": mill.requests.sent,
             "lag": self._lag(),
             "assigned": mill.assigned,

@@ -131,7 +131,7 @@ class Synchronizer:
             self.book.truncate(image.depth)
         self.last_id, self.last_time_micros = image.last_id, image.exchange_time_micros
         self._pending.clear()
-        self._joined = False
+        self._joined = True  # what comes next follows it as it would follow a diff
         if image.checksum is not None and not self._agrees(image.checksum):
             return False
         if self.phase is Phase.LIVE:

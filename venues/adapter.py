@@ -30,6 +30,7 @@ class Adapter:
     continuity: Continuity
     channels: frozenset[Channel] = frozenset()
     contracts: bool = False
+    repeats_trades: bool = False
     keep_alive: KeepAlive | None = None
     image_channels: frozenset[str] = frozenset()
     market_wide: frozenset[str] = frozenset()

@@ -174,6 +174,8 @@ class Venue(Protocol):
     """What it offers."""
     contracts: bool
     """Whether its quantities are contracts, whose size only its metadata tell."""
+    repeats_trades: bool
+    """Whether a new connection brings trades again that the one before has brought."""
     keep_alive: KeepAlive | None
     """None where answering the exchange's own pings is all it asks."""
     image_channels: frozenset[str]

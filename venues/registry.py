@@ -17,6 +17,18 @@ VENUES: dict[str, str] = {
     "binance.spot": "venues.binance:BinanceSpot",
     "binance.usdm": "venues.binance:BinanceUsdm",
     "binance.coinm": "venues.binance:BinanceCoinm",
+    "okx.spot": "venues.okx:OkxSpot",
+    "okx.swap": "venues.okx:OkxSwap",
+    "okx.futures": "venues.okx:OkxFutures",
+    "bybit.spot": "venues.bybit:BybitSpot",
+    "bybit.linear": "venues.bybit:BybitLinear",
+    "bybit.inverse": "venues.bybit:BybitInverse",
+    "kraken.spot": "venues.kraken:KrakenSpot",
+    "coinbase.spot": "venues.coinbase:CoinbaseExchange",
+    "coinbase-advanced.spot": "venues.coinbase:CoinbaseAdvanced",
+    "deribit.swap": "venues.deribit:DeribitSwap",
+    "deribit.futures": "venues.deribit:DeribitFutures",
+    "deribit.option": "venues.deribit:DeribitOption",
 }
 """``module:class`` by ``exchange.market``: a module is imported when its venue is asked for."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bookmill.settings import WorkerSettings
-from schemas.catalogue import BOOK_SNAPSHOTS, EVENT_TOPICS, SPREADS, TRADES
+from schemas.catalogue import EVENT_TOPICS
 from streams.instrument import OutgoingEvent
 from streams.partition import RawPartition, RawRecord
 from venues.registry import venue
@@ -38,21 +38,16 @@ class Handler:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._ids = {topic: job.schema_ids[topic.name] for topic in EVENT_TOPICS}
-        self._trades, self._spreads, self._snapshots = (
-            job.prefix + topic.name for topic in (TRADES, SPREADS, BOOK_SNAPSHOTS)
-        )
+        self._topics = [(topic.name, job.prefix + topic.name) for topic in EVENT_TOPICS]
         self._partitions: dict[tuple[str, int], RawPartition] = {}
 
     def process(self, topic: str, partition: int, record: RawRecord) -> Iterator[tuple[str, OutgoingEvent]]:
         """Event topic and event of each event the record gives."""
         raw = self._partitions.get((topic, partition)) or self._open(topic, partition)
         events = raw.process((record,)).events
-        for event in events.trades:
-            yield self._trades, event
-        for event in events.spreads:
-            yield self._spreads, event
-        for event in events.book_snapshots:
-            yield self._snapshots, event
+        for name, event_topic in self._topics:
+            for event in getattr(events, name):
+                yield event_topic, event
 
     def _open(self, topic: str, partition: int) -> RawPartition:
         market = topic.removeprefix(self._job.prefix).split(".")[1:]

@@ -17,6 +17,9 @@ from bookmill.settings import Settings
 
 __all__ = ["Account", "Figures"]
 
+_OF_NO_FRAME = ("instruments",)
+"""Tables whose rows come of no raw record, and belong to no run."""
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -40,7 +43,7 @@ class Account:
         prefix = settings.kafka.topic_prefix
         self._settings = settings
         self._addresses = addresses
-        self._tables = list(settings.sink.topics)
+        self._tables = [name for name in settings.sink.topics if name not in _OF_NO_FRAME]
         self._raw = [prefix + name for name in raw]
         self._events = [prefix + name for name in self._tables]
         self._dead_letters = [f"{name}.dlq" for name in (*self._raw, *self._events)]

@@ -24,7 +24,15 @@ _SENTENCE = "bookmill: "
 COUNTERS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "producer": {"frames_in": ("frames",), "handed_over": ("markets.*.repeated",)},
     "worker": {
-        "events_out": ("trades", "spreads", "book_snapshots"),
+        "events_out": (
+            "trades",
+            "spreads",
+            "book_snapshots",
+            "tickers",
+            "klines",
+            "derivatives",
+            "liquidations",
+        ),
         "gaps": ("gaps",),
         "joins": ("joins",),
         "unreadable": ("dead_letters",),

@@ -63,6 +63,7 @@ class _Bybit(BybitFrames):
     continuity: Continuity = BybitContinuity()
     keep_alive: KeepAlive | None = KeepAlive(20.0, '{"op":"ping"}')
     depth: ClassVar[int] = BOOK_DEPTH
+    image_channels = frozenset({f"orderbook.{BOOK_DEPTH}"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,6 +210,7 @@ class BybitInverse(_Bybit):
     """Contracts of 1 USD settled in the coin; volume and turnover change places against the other markets."""
 
     market = "inverse"
+    contracts = True
     channels: frozenset[Channel] = frozenset(CHANNELS)
     _decoders: ClassVar[Mapping[str, str]] = BybitFrames.CONTRACTS
     _unit = Unit(inverse=True)

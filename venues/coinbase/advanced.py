@@ -63,6 +63,8 @@ class CoinbaseAdvanced(Adapter):
     )
     continuity: Continuity = Ordered()
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
+    image_channels = frozenset({"l2_data"})
+    repeats_trades = True  # the first frame of market_trades
     counts_frames = True
     """Whether ``sequence_num`` counts frames by connection; one secondary source says by product (section 14.2)."""
 

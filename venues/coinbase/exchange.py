@@ -61,6 +61,8 @@ class CoinbaseExchange(Adapter):
     )
     continuity: Continuity = Ordered()
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker"})
+    image_channels = frozenset({"level2_batch"})
+    repeats_trades = True  # last_match
 
     _decoders: ClassVar[Mapping[str, str]] = {
         "level2_batch": "_level2",

@@ -60,6 +60,7 @@ class _Deribit(DeribitFrames):
     limits = Limits(weight_per_minute=60, streams_per_connection=500, requests_per_s=3, session_s=math.inf)
     continuity: Continuity = Following()
     channels: frozenset[Channel] = OFFERED
+    image_channels = frozenset({"book"})
 
     _kind: ClassVar[str] = "future"
     _rare: ClassVar[tuple[str, ...]] = ("trades",)
@@ -157,12 +158,14 @@ class DeribitSwap(_Deribit):
     """Perpetuals: inverse (``BTC-PERPETUAL``, amounts in USD) and linear (``BTC_USDC-PERPETUAL``, amounts in base units)."""
 
     market = "swap"
+    contracts = True
 
 
 class DeribitFutures(_Deribit):
     """Dated futures, inverse and linear."""
 
     market = "futures"
+    contracts = True
 
 
 class DeribitOption(_Deribit):

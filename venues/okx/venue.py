@@ -49,6 +49,7 @@ class _Okx(OkxDecoding):
         ban_statuses=frozenset({429}),
     )
     keep_alive = KeepAlive(20.0, "ping")
+    image_channels = frozenset({"books"})
     _kind: str
     """The exchange's ``instType``."""
     _derivatives: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from typing import cast
 from websockets.asyncio.server import ServerConnection
 
 from bookmill.settings import ProducerSettings
+from producers.connection import Answer
 from producers.kafka_writer import KafkaWriter
 from producers.line import Line, LineState
 from producers.stream import Stream
@@ -51,9 +52,9 @@ def made(
     writer, aside = FakeWriter(), list[bytes]()
     venue = BinanceSpot()
 
-    def take_aside(frame: bytes, _: Route | None, __: int) -> bool:
+    def take_aside(frame: bytes, _: Route | None, __: int) -> Answer:
         aside.append(frame)
-        return b"serverShutdown" in frame
+        return Answer(leaving=b"serverShutdown" in frame)
 
     streams = [Stream(route, "BTC-USDT", "raw", cast("KafkaWriter", writer)) for route in routes]
     line = Line(

@@ -18,18 +18,18 @@ SNAPSHOT = b'{"lastUpdateId":7,"bids":[["1.0","2"]],"asks":[["1.1","3"]]}'
 
 
 def checked(*paths: Path) -> Summary:
-    return check(paths, BinanceSpot(), lambda _: None)
+    return check(paths, BinanceSpot(), "BTC-USDT", None, lambda _: None)
 
 
 def lines(*paths: Path) -> Sequence[Line]:
-    return list(read(paths, BinanceSpot(), lambda _: None))
+    return list(read(paths, BinanceSpot(), "BTCUSDT", lambda _: None))
 
 
 def test_several_files_packed_or_plain_are_one_recording_in_order(tmp_path: Path) -> None:
     first, second = tmp_path / "a.gz", tmp_path / "b"
     first.write_bytes(gzip.compress(NANOS + b" " + envelope(0) + b"\n" + NANOS + b" " + SNAPSHOT + b"\n"))
     second.write_bytes(MICROS + b" " + envelope(1))
-    assert checked(first, second) == Summary("BTCUSDT", 2, 1)
+    assert checked(first, second) == Summary("BTCUSDT", "", 2, 1)
     assert lines(first, second) == [
         Line(int(NANOS), "trade", envelope(0)),
         Line(int(NANOS), None, SNAPSHOT),
@@ -43,7 +43,7 @@ def test_all_bytes_of_the_files_are_told_as_progress(tmp_path: Path) -> None:
         gzip.compress(b"".join(NANOS + b" " + envelope(number) + b"\n" for number in range(5000)))
     )
     told: list[int] = []
-    check([path], BinanceSpot(), told.append)
+    check([path], BinanceSpot(), "BTC-USDT", None, told.append)
     assert sum(told) == path.stat().st_size
 
 

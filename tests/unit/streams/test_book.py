@@ -34,3 +34,17 @@ def test_a_locked_book_counts_as_crossed() -> None:
     assert book.crossed()
     book.apply([], [(11, 0)])
     assert not book.crossed()
+
+
+def test_the_worst_levels_are_forgotten_beyond_a_depth() -> None:
+    book = Book()
+    book.replace([(9, 1), (10, 2), (8, 3)], [(12, 1), (11, 2), (13, 3)])
+    book.truncate(3)
+    assert (len(book.bids), len(book.asks)) == (3, 3)
+    book.truncate(2)
+    assert book.bids.levels() == ([10, 9], [2, 1])
+    assert book.asks.levels() == ([11, 12], [2, 1])
+    book.apply([(8, 4)], [(13, 4)])
+    assert book.bids.levels() == ([10, 9, 8], [2, 1, 4])
+    book.truncate(1)
+    assert book.top() == (10, 2, 11, 2)

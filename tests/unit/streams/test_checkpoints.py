@@ -79,7 +79,7 @@ def test_arbitrary_bytes_are_no_checkpoint_and_no_crash() -> None:
 def pack_of_another_version() -> bytes:
     raw = partition()
     raw.process(day(10))
-    return pack(raw, raw.instruments[b"BTCUSDT"]).replace(b"\x01", b"\x02", 1)
+    return pack(raw, raw.instruments[b"BTCUSDT"]).replace(b"\x02", b"\x01", 1)
 
 
 def test_a_checkpoint_waits_until_the_events_it_contains_are_stored() -> None:

@@ -162,8 +162,8 @@ def test_an_empty_side_is_null_not_zero() -> None:
 
 
 BAD = [
-    pytest.param(record(1, "depth", b"not json"), "Not a Binance depth frame", id="no JSON"),
-    pytest.param(record(1, "trade", b"\xff\xfe\x00"), "Not a Binance trade frame", id="arbitrary bytes"),
+    pytest.param(record(1, "depth", b"not json"), "Not a binance depth frame", id="no JSON"),
+    pytest.param(record(1, "trade", b"\xff\xfe\x00"), "Not a binance trade frame", id="arbitrary bytes"),
     pytest.param(trade(1, 1, price="1e"), "Not a number", id="no number"),
     pytest.param(snapshot(1, 5, [["a", "1"]], []), "Not a number", id="no snapshot"),
     pytest.param(Record(1, b"BTCUSDT", b"{}", ()), "headers", id="no headers"),
