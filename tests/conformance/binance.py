@@ -725,7 +725,7 @@ MATERIAL = (
         units=(
             ("BTCUSD_PERP", "4", "80000", "0.005"),
             ("ETHUSD_PERP", "7", "3500", "0.02"),
-            ("BTCUSD_PERP", "1", "83732.4", "0.001194280350067309"),
+            ("BTCUSD_PERP", "1", "83732.4", "0.001194280827971012"),
         ),
         odd_symbols=(("BTCUSD_PERP", "BTC-USD"), ("BTCUSD_261225", "BTC-USD-261225")),
         times=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.material import BookScript, Material
+from tests.conformance.material import BookScript, Levels, Material
 from tests.conformance.reader import Reader
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "unknown_delete",
 ]
 
-_CHANGES = (
+_CHANGES: tuple[tuple[Levels, Levels], ...] = (
     ([("99.5", "1.5")], []),
     ([("99.0", "0.25"), ("98.5", "3")], [("101.0", "4")]),
     ([], [("101.5", "1"), ("102.0", "2")]),

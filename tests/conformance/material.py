@@ -150,10 +150,10 @@ class BookScript(abc.ABC):
                 else:
                     side.pop(Decimal(price), None)
         if self.depth is not None:
-            for price in sorted(self.bids, reverse=True)[self.depth :]:
-                del self.bids[price]
-            for price in sorted(self.asks)[self.depth :]:
-                del self.asks[price]
+            for worst in sorted(self.bids, reverse=True)[self.depth :]:
+                del self.bids[worst]
+            for worst in sorted(self.asks)[self.depth :]:
+                del self.asks[worst]
         self.time_ms += 100
         return self._diff(bids, asks)
 

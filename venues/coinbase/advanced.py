@@ -11,10 +11,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
-import msgspec
-
 from bookmill.errors import FrameError
-from venues.adapter import Adapter, Ordered, chunks
+from venues.adapter import UNREADABLE, Adapter, Ordered, chunks
 from venues.coinbase import wire
 from venues.coinbase.common import best_bid_ask, maker_trade, optional, traded
 from venues.interface import (
@@ -122,7 +120,7 @@ class CoinbaseAdvanced(Adapter):
             try:
                 channel = wire.read_head(frame).channel.encode()
                 product = wire.first_product(frame)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 return None
         name = channel.decode("utf-8", "replace")
         if name not in self._decoders or not product:
@@ -150,7 +148,7 @@ class CoinbaseAdvanced(Adapter):
         """``subscriptions``, ``heartbeats``, and errors; those name no product."""
         try:
             answer = wire.read_advanced_answer(frame)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             return Control("unknown", str(error))
         if answer.type == "error":
             return Control("error", answer.message or "no reason given")
@@ -169,7 +167,7 @@ class CoinbaseAdvanced(Adapter):
         """Spot products that have a book of their own, BASE-QUOTE from the exchange's own currencies."""
         try:
             products = wire.read_advanced_products(body).products
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise FrameError(f"Coinbase Advanced Trade products cannot be read: {error}.") from error
         return [self._instrument(one) for one in products if one.product_type == "SPOT" and _canonical(one)]
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from bookmill.errors import FrameError
-from venues.adapter import dated
+from venues.adapter import UNREADABLE, dated
 from venues.messages import Instrument
 from venues.numbers import SCALE, ScaledNumbers
 from venues.okx import wire
@@ -25,7 +23,7 @@ def parse_instruments(body: bytes) -> Sequence[Instrument]:
         if answer.code != "0":
             raise FrameError(f"OKX refuses to list its instruments: {answer.code} {answer.msg}.")
         return [_instrument(row) for row in answer.data]
-    except (msgspec.MsgspecError, ValueError) as error:
+    except UNREADABLE as error:
         raise FrameError(f"OKX's instruments cannot be read: {error}.") from error
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from venues.integers import Id
+
 __all__ = [
     "Answer",
     "Arg",
@@ -74,8 +76,8 @@ class Book(msgspec.Struct):
     asks: list[BookLevel]
     bids: list[BookLevel]
     ts: Milliseconds
-    seqId: int | None = None  # noqa: N815
-    prevSeqId: int | None = None  # noqa: N815
+    seqId: Id | None = None  # noqa: N815
+    prevSeqId: Id | None = None  # noqa: N815
     checksum: int = 0
 
 
@@ -88,7 +90,7 @@ class Bbo(msgspec.Struct):
     asks: list[BookLevel]
     bids: list[BookLevel]
     ts: Milliseconds
-    seqId: int | None = None  # noqa: N815
+    seqId: Id | None = None  # noqa: N815
 
 
 class BboFrame(msgspec.Struct):
