@@ -15,6 +15,7 @@ from bookmill.errors import FrameError
 from venues.adapter import UNREADABLE, Adapter, Ordered, chunks
 from venues.coinbase import wire
 from venues.coinbase.common import best_bid_ask, maker_trade, optional, traded
+from venues.integers import whole
 from venues.interface import (
     Channel,
     ConnectionPlan,
@@ -32,6 +33,7 @@ __all__ = ["CoinbaseAdvanced"]
 
 _PRODUCTS_PER_CONNECTION = 50
 _MOST_ROUTES = 10_000
+_MOST_SECONDS = 2**43  # in microseconds they fit into 64 bits
 _INTERVAL = "5m"
 _HEAD = b'{"channel":"'
 _CHANNEL = b'"channel":"'
@@ -249,7 +251,7 @@ class CoinbaseAdvanced(Adapter):
         return [
             Kline(
                 _INTERVAL,
-                int(one.start) * 1_000_000,
+                whole(one.start, _MOST_SECONDS) * 1_000_000,
                 scaled[one.open],
                 scaled[one.high],
                 scaled[one.low],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bookmill.errors import FrameError
 from venues.adapter import UNREADABLE, dated
+from venues.integers import whole
 from venues.messages import Instrument
 from venues.numbers import SCALE, ScaledNumbers
 from venues.okx import wire
@@ -48,7 +49,7 @@ def _instrument(row: wire.InstrumentRow) -> Instrument:
         unit=unit or BASE,
         settle=row.settleCcy,
         status=row.state,
-        expiry_micros=int(row.expTime) * 1000 if row.expTime else None,
+        expiry_micros=whole(row.expTime) * 1000 if row.expTime else None,
     )
 
 
