@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from tests.conformance import binance, bybit, kraken, okx
+from tests.conformance import binance, bybit, coinbase, deribit, kraken, okx
 from tests.conformance.material import Material
 
 __all__ = ["MARKETS"]
 
-MARKETS: tuple[Material, ...] = (*binance.MATERIAL, *okx.MATERIAL, *bybit.MATERIAL, *kraken.MATERIAL)
+MARKETS: tuple[Material, ...] = (
+    *binance.MATERIAL,
+    *okx.MATERIAL,
+    *bybit.MATERIAL,
+    *kraken.MATERIAL,
+    *coinbase.MATERIAL,
+    *deribit.MATERIAL,
+)
