@@ -9,7 +9,7 @@ from venues.interface import CHANNELS, Route, StreamOptions, Venue
 
 __all__ = ["keep_alive", "limits", "odd_symbols", "refusal", "routing"]
 
-_INTERVALS = ("1m", "5m", "1h", "1d")
+_INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d", "1w")
 _MANY = 1200
 
 
@@ -60,13 +60,11 @@ def limits(material: Material) -> None:
             messages = material.asked(plan)
             asked = [stream for message in messages for stream in message]
             assert len(asked) == len(set(asked))
-            sizes = [len(text.encode()) for text in plan.requests]
             for most, found in (
                 (documented.streams_per_connection, len(asked)),
                 (documented.streams_per_request, max(map(len, messages))),
-                (documented.request_bytes, max(sizes, default=0)),
-                (documented.all_requests_bytes, sum(sizes)),
-                (documented.requests_per_connection, len(sizes)),
+                (documented.characters_asked, sum(map(len, asked))),
+                (documented.requests_per_connection, len(plan.requests)),
             ):
                 assert most is None or found <= most
     for most_per_s, ours in (

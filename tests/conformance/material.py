@@ -102,13 +102,13 @@ class Listed:
 
 @dataclass(frozen=True)
 class Documented:
-    """Limits as the documents give them; infinite (None) where there is none."""
+    """Limits as the documents give them; None where there is none."""
 
     streams_per_connection: int | None = None
     streams_per_request: int | None = None
-    request_bytes: int | None = None
     requests_per_connection: int | None = None
-    all_requests_bytes: int | None = None
+    characters_asked: int | None = None
+    """Of all streams of a connection, as they stand in its requests."""
     requests_per_s: float | None = None
     keep_alive_s: float | None = None
     """How often a client has to send something of its own accord."""

@@ -140,9 +140,7 @@ def _trade(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
 
 
 def _asked(plan: ConnectionPlan) -> Sequence[Sequence[str]]:
-    return [
-        [f"{plan.path} {_json(arg).decode()}" for arg in json.loads(text)["args"]] for text in plan.requests
-    ]
+    return [[_json(arg).decode() for arg in json.loads(text)["args"]] for text in plan.requests]
 
 
 def _answers(bad: str) -> Any:
@@ -467,10 +465,10 @@ _SPOT = Material(
         ("trades", _trade("BTC-USDT", "1", "1", "BUY"), "2021-08-27T07:21:37.897Z"),
         ("bbo-tbt", _of("BTC-USDT", contracts=False)[2].frame, "2020-08-10T02:26:23.085Z"),
     ),
-    documented=Documented(all_requests_bytes=65_536, requests_per_connection=480, keep_alive_s=30),
+    documented=Documented(characters_asked=65_536, requests_per_connection=480, keep_alive_s=30),
     asked=_asked,
     evidence=_EVIDENCE,
-    numbered="S{}-USDT".format,
+    numbered="LONGNAME{}-USDT".format,
     keep_alive_answer=b"pong",
     refusal=Refusal(("BTC-USDT", "NOPE-USDT"), "NOPE-USDT", _answers("NOPE-USDT")),
     recorded=_recorded_spot,
@@ -513,7 +511,7 @@ MATERIAL = (
         odd_symbols=(("BTC-USD-SWAP", "BTC-USD"),),
         times=(("trades", _trade("BTC-USDT-SWAP", "1", "1", "BUY"), "2021-08-27T07:21:37.897Z"),),
         evidence=_CONTRACT_EVIDENCE,
-        numbered="S{}-USDT-SWAP".format,
+        numbered="LONGNAME{}-USDT-SWAP".format,
         refusal=Refusal(("BTC-USDT-SWAP", "NOPE-USDT-SWAP"), "NOPE-USDT-SWAP", _answers("NOPE-USDT-SWAP")),
         recorded=_recorded_swap,
         open_points=(
@@ -557,7 +555,7 @@ MATERIAL = (
         odd_symbols=(("BTC-USD-261225", "BTC-USD-261225"),),
         times=(("trades", _trade("BTC-USD-261225", "1", "1", "BUY"), "2021-08-27T07:21:37.897Z"),),
         evidence=_CONTRACT_EVIDENCE,
-        numbered="S{}-USD-261225".format,
+        numbered="LONGNAME{}-USD-261225".format,
         refusal=Refusal(
             ("BTC-USD-261225", "NOPE-USD-261225"), "NOPE-USD-261225", _answers("NOPE-USD-261225")
         ),

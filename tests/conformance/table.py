@@ -66,8 +66,9 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "## Not verified"
     yield ""
-    for one in MARKETS:
-        yield from (f"- `{one.name}`: {point}" for point in one.open_points)
+    for point in dict.fromkeys(point for one in MARKETS for point in one.open_points):
+        markets = ", ".join(f"`{one.name}`" for one in MARKETS if point in one.open_points)
+        yield f"- {markets}: {point}"
 
 
 def _evidence(material: Material, names: Iterable[str]) -> Iterator[str]:
@@ -99,7 +100,7 @@ def _quantities(material: Material) -> str:
 def _kept(told: KeepAlive | None, *, replies: bool) -> str:
     if told is not None:
         return f"`{told.text}` every {told.every_s:g} s"
-    return "answers to its questions" if replies else "websocket pings"
+    return "answers to its questions" if replies else "the exchange alone"
 
 
 def _reasons() -> Sequence[str]:
