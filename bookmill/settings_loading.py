@@ -17,7 +17,9 @@ from bookmill.settings import Settings, settings_file
 __all__ = ["load"]
 
 # Variables of the same prefix that are not settings: where the settings file and the recordings are.
-_NOT_SETTINGS = frozenset({"BOOKMILL_CONFIG", "BOOKMILL_RECORDINGS"})
+_NOT_SETTINGS = frozenset(
+    {"BOOKMILL_ADAPTERS", "BOOKMILL_CONFIG", "BOOKMILL_RECORDINGS", "BOOKMILL_SIMULATORS"}
+)
 
 
 def load() -> Settings:

@@ -1,4 +1,4 @@
-"""The simulated Binance: spot and USD-M, as their documents and dated observations say.
+"""The simulated Binance: spot, USD-M and COIN-M, as their documents and dated observations say.
 
 What a path or route delivers, how long connections live and how frames look; the control messages are in
 :mod:`simulator.binance_session`, REST in :mod:`simulator.binance_rest`.
@@ -10,23 +10,23 @@ import itertools
 import re
 import time
 from collections.abc import Iterator
-from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from simulator.binance_feed import BinanceFeed
-from simulator.binance_rest import SPOT_REST, USDM_REST, BinanceRest, RestRules, book_body
+from simulator.binance_listing import book_body
+from simulator.binance_names import MARKETS, Market, listed, wire_symbol
+from simulator.binance_rest import BinanceRest
+from simulator.binance_rules import COINM_REST, SPOT_REST, USDM_REST, RestRules
 from simulator.binance_session import MOST_STREAMS, BinanceSession
 from simulator.dialect import Books, HandshakeRefusedError, KeepAlive
 from simulator.faults import RestFaults
 from simulator.feed import Level
 from simulator.hub import Channel, Hub, Subscriber
-from simulator.instruments import DEFAULT_SYMBOLS, Instrument, instrument
+from simulator.instruments import Instrument
 from simulator.limits import RollingWindow
 from simulator.web import Request, Response
 
-__all__ = ["BinanceDialect", "spot", "usdm"]
-
-Market = Literal["spot", "usdm"]
+__all__ = ["BinanceDialect", "coinm", "spot", "usdm"]
 
 _DAY_S = 24 * 3600.0
 _EVERY_ROUTE = re.compile("")
@@ -44,7 +44,7 @@ class BinanceDialect:
     A stream asked for on another route is acknowledged and never comes. ``scale`` shortens minutes, pings and sessions.
     """
 
-    _CONNECTS, _CONNECT_WINDOW_S = 300, 300.0  # documented for spot, taken for both
+    _CONNECTS, _CONNECT_WINDOW_S = 300, 300.0  # documented for spot, taken for all
 
     def __init__(
         self,
@@ -56,20 +56,21 @@ class BinanceDialect:
         scale: float,
     ) -> None:
         self.name = f"binance.{market}"
-        self.default_symbols = DEFAULT_SYMBOLS
+        self.default_symbols = MARKETS[market]
         self.keep_alive = keep_alive.scaled(scale)
         self._market: Market = market
         self._routes = routes
-        self._rest = BinanceRest(rules, scale=scale)
+        self._feeds: dict[str, BinanceFeed] = {}
+        self._rest = BinanceRest(rules, self._feeds, scale=scale)
         self._connects = RollingWindow(self._CONNECTS, self._CONNECT_WINDOW_S / scale)
 
     def wire(self, symbol: str) -> str:
-        """``BTC-USDT`` is ``BTCUSDT``."""
-        return symbol.replace("-", "")
+        """``BTC-USDT`` is ``BTCUSDT``, ``BTC-USD`` on COIN-M ``BTCUSD_PERP``."""
+        return wire_symbol(self._market, symbol)
 
     def instrument(self, symbol: str) -> Instrument:
         """With the steps of 2024."""
-        return instrument(symbol)
+        return listed(self._market, symbol)
 
     def open(self, target: str, subscriber: Subscriber, hub: Hub) -> BinanceSession:
         """``[route]/ws[/<stream>…]`` or ``[route]/stream[?streams=<stream>/…]``."""
@@ -96,11 +97,13 @@ class BinanceDialect:
 
     def feed(self, instrument: Instrument, hub: Hub) -> BinanceFeed:
         """Frames of a synthetic instrument."""
-        return BinanceFeed(instrument, hub, self._market)
+        feed = BinanceFeed(instrument, hub, self._market)
+        self._feeds[self.wire(instrument.symbol)] = feed
+        return feed
 
     def update_ids(self, start: int) -> Iterator[Iterator[int]]:
-        """Spot counts by symbol, without holes; on USD-M all symbols share one counter, so each sees holes."""
-        if self._market == "usdm":
+        """Spot counts by symbol, without holes; on futures all symbols share one counter, so each sees holes."""
+        if self._market != "spot":
             return itertools.repeat(itertools.count(start))
         return (itertools.count(start) for _ in itertools.count())
 
@@ -141,3 +144,9 @@ def usdm(scale: float = 1.0) -> BinanceDialect:
     keep_alive = KeepAlive(ping_interval_s=180.0, pong_timeout_s=600.0, session_s=_DAY_S, messages=10)
     routes = {"/public": _PUBLIC, "/market": _MARKET, "": _PUBLIC}
     return BinanceDialect("usdm", keep_alive, USDM_REST, routes, scale=scale)
+
+
+def coinm(scale: float = 1.0) -> BinanceDialect:
+    """``wss://dstream.binance.com``, which has no routes, and ``https://dapi.binance.com``."""
+    keep_alive = KeepAlive(ping_interval_s=180.0, pong_timeout_s=600.0, session_s=_DAY_S, messages=10)
+    return BinanceDialect("coinm", keep_alive, COINM_REST, {"": _EVERY_ROUTE}, scale=scale)

@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
+from bookmill.errors import ConfigurationError
+from simulator.binance_history import Aggregate, Fill, History
+from simulator.binance_names import Market, decimal_text, pair, wire_decimals, wire_symbol
+from simulator.binance_seconds import Seconds
 from simulator.faults import call_named
 from simulator.feed import Day, Level, Truth
 from simulator.hub import Channel, Hub
 from simulator.instruments import Instrument
 
-__all__ = ["BinanceFeed", "decimal_text", "wire_decimals"]
-
-
-def wire_decimals(market: Literal["spot", "usdm"], instrument: Instrument) -> tuple[int, int]:
-    """Decimals that prices and quantities are written with: spot always 8, USD-M a price precision finer than some ticks."""
-    if market == "spot":
-        return 8, 8
-    return max(2, instrument.price_decimals), max(instrument.quantity_decimals, 0)
-
-
-def decimal_text(value: int, decimals: int, wire: int) -> str:
-    """``value`` steps of 10^-decimals, written with ``wire`` decimals."""
-    padded = value * 10 ** (wire - decimals)
-    if not wire:
-        return str(padded)
-    unit = 10**wire
-    return f"{padded // unit}.{padded % unit:0{wire}d}"
+__all__ = ["BinanceFeed"]
 
 
 class BinanceFeed:
-    """One instrument's ``@trade``, ``@aggTrade``, ``@bookTicker`` and ``@depth@100ms``."""
+    """One instrument's ``@trade``, ``@aggTrade``, ``@bookTicker`` and ``@depth@100ms``, and what comes once a second.
+
+    Scenarios: ``liquidate`` closes a position by force in the next second; ``delete_unknown_level`` puts a level that was never
+    there into the next depth frame, with quantity zero; ``old_fields`` leaves out what futures' frames have since 2025-12
+    (``nq``, ``st``, ``ps``, ``ap``).
+    """
 
     truth: Callable[[], Truth]
 
-    def __init__(self, instrument: Instrument, hub: Hub, market: Literal["spot", "usdm"]) -> None:
+    def __init__(self, instrument: Instrument, hub: Hub, market: Market) -> None:
         self.time_ms = 0
-        self._futures = market == "usdm"
-        self._wire = instrument.base + instrument.quote
+        self.instrument = instrument
+        self._futures = market != "spot"
+        self._wire = wire_symbol(market, instrument.symbol)
         stream = self._wire.lower()
         self._trades = hub.channel(f"{stream}@trade")
         self._aggregates = hub.channel(f"{stream}@aggTrade")
@@ -46,10 +40,19 @@ class BinanceFeed:
         price_wire, quantity_wire = wire_decimals(market, instrument)
         self._price = _Numerals(instrument.price_decimals, price_wire)
         self._quantity = _Numerals(instrument.quantity_decimals, quantity_wire)
+        product = f'"st":{2 if market == "coinm" else 1}'
+        self._comma_product, self._product_comma = f",{product}", f"{product},"
+        self._of_pair = f'"ps":"{pair(instrument)}",'
+        self._without_rpi = market == "usdm"
         self._next_aggregate = 1_000_001
+        self._top: tuple[Level, Level] | None = None
+        self._unknown_levels = 0
+        self.history = History(instrument, market)
+        self.seconds = Seconds(instrument, hub, market, self.history)
 
     def trade(self, trade_id: int, price: int, quantity: int, *, seller_aggressed: bool) -> None:
         """One fill."""
+        self.history.trade(Fill(trade_id, price, quantity, self.time_ms, seller_aggressed))
         if not self._trades.subscribers:
             _count_unsent(self._trades)
             return
@@ -58,7 +61,7 @@ class BinanceFeed:
         if self._futures:
             data = (
                 f'{{"e":"trade","E":{time_ms},"T":{time_ms},"s":"{self._wire}","t":{trade_id},"p":"{p}","q":"{q}",'
-                f'"X":"MARKET","m":{maker},"st":1}}'
+                f'"X":"MARKET","m":{maker}{self._comma_product}}}'
             )
         else:
             data = (
@@ -72,12 +75,18 @@ class BinanceFeed:
     ) -> None:
         """All fills of one order at one price."""
         self._next_aggregate += 1
+        self.history.aggregates.append(
+            Aggregate(
+                self._next_aggregate, first_id, last_id, price, quantity, self.time_ms, seller_aggressed
+            )
+        )
         if not self._aggregates.subscribers:
             _count_unsent(self._aggregates)
             return
         maker = "true" if seller_aggressed else "false"
         p, q, time_ms = self._price.text(price), self._quantity.text(quantity), self.time_ms
-        without_rpi, end = (f'"nq":"{q}",', ',"st":1}') if self._futures else ("", ',"M":true}')
+        without_rpi = f'"nq":"{q}",' if self._without_rpi else ""
+        end = f"{self._comma_product}}}" if self._futures else ',"M":true}'
         self._aggregates.publish(
             self._aggregates.envelope(
                 f'{{"e":"aggTrade","E":{time_ms},"s":"{self._wire}","a":{self._next_aggregate},"p":"{p}","q":"{q}",'
@@ -87,6 +96,7 @@ class BinanceFeed:
 
     def top(self, update_id: int, bid: Level, ask: Level) -> None:
         """Best bid and ask."""
+        self._top = bid, ask
         if not self._tops.subscribers:
             _count_unsent(self._tops)
             return
@@ -96,8 +106,8 @@ class BinanceFeed:
         )
         if self._futures:
             data = (
-                f'{{"e":"bookTicker","u":{update_id},"s":"{self._wire}","ps":"{self._wire}",{levels},'
-                f'"T":{self.time_ms},"E":{self.time_ms},"st":1}}'
+                f'{{"e":"bookTicker","u":{update_id},"s":"{self._wire}",{self._of_pair}{levels},'
+                f'"T":{self.time_ms},"E":{self.time_ms}{self._comma_product}}}'
             )
         else:
             data = f'{{"u":{update_id},"s":"{self._wire}",{levels}}}'
@@ -110,9 +120,12 @@ class BinanceFeed:
         if not self._depths.subscribers:
             _count_unsent(self._depths)
             return
+        if self._unknown_levels:
+            self._unknown_levels -= 1
+            bids = {**bids, 1: 0}
         head = f'{{"e":"depthUpdate","E":{self.time_ms},'
         if self._futures:
-            head += f'"T":{self.time_ms},"s":"{self._wire}","ps":"{self._wire}","st":1,"U":{first_id},"u":{last_id},"pu":{previous_id},'
+            head += f'"T":{self.time_ms},"s":"{self._wire}",{self._of_pair}{self._product_comma}"U":{first_id},"u":{last_id},"pu":{previous_id},'
         else:
             head += f'"s":"{self._wire}","U":{first_id},"u":{last_id},'
         self._depths.publish(
@@ -122,15 +135,42 @@ class BinanceFeed:
         )
 
     def second(self, day: Day) -> None:
-        """Nothing comes once a second."""
+        """Ticker, bar, mark price, liquidation."""
+        self.history.second(day)
+        self.seconds.second(day, self.time_ms, self.best)
+
+    def best(self) -> tuple[Level, Level]:
+        """Best bid and ask."""
+        if self._top is None:
+            truth = self.truth()
+            self._top = truth.bids[0], truth.asks[0]
+        return self._top
 
     def image(self) -> bytes:
         """Books come by REST here."""
         return b""
 
     def scenario(self, name: str, **arguments: Any) -> None:
-        """There is none: the faults that all exchanges have say all."""
-        call_named("scenario", {}, name, arguments)
+        """See the class."""
+        known: dict[str, Callable[..., None]] = {
+            "liquidate": self._liquidate,
+            "delete_unknown_level": self._delete_unknown_level,
+            "old_fields": self._leave_out_new_fields,
+        }
+        call_named("scenario", known, name, arguments)
+
+    def _liquidate(self, side: str = "SELL", lots: int = 1) -> None:
+        if not self._futures or side not in ("SELL", "BUY"):
+            raise ConfigurationError("Positions are liquidated on futures, with the side SELL or BUY.")
+        self.seconds.derivatives.force(side, lots)
+
+    def _delete_unknown_level(self, count: int = 1) -> None:
+        self._unknown_levels += count
+
+    def _leave_out_new_fields(self) -> None:
+        self._comma_product = self._product_comma = self._of_pair = ""
+        self._without_rpi = False
+        self.seconds.old_fields = True
 
     def _levels(self, levels: list[Level]) -> str:
         price, quantity = self._price.text, self._quantity.text

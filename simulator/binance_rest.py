@@ -1,151 +1,139 @@
-"""Binance's REST answers: depth snapshots, exchangeInfo, ping and time, with weights, limits, 429 and 418."""
+"""Binance's REST: which calls there are, with weights, limits, 429 and 418; depth snapshots, exchangeInfo, ping and time.
+
+Books and listings are written by :mod:`simulator.binance_listing`, all other answers by :mod:`simulator.binance_queries`.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from simulator.binance_feed import decimal_text, wire_decimals
+from simulator.binance_feed import BinanceFeed
+from simulator.binance_listing import listing
+from simulator.binance_queries import BadParameterError, Queries, integer
+from simulator.binance_rules import RestRules, Weights
 from simulator.dialect import Books, Snapshots
-from simulator.faults import RestFault, RestFaults
-from simulator.feed import Level
-from simulator.instruments import Instrument
-from simulator.limits import WeightBudget
+from simulator.faults import RestFaults
+from simulator.limits import Verdict, WeightBudget
+from simulator.rest import RestDesk, json_bytes, json_response, now_ms
 from simulator.web import Request, Response
 
-__all__ = ["SPOT_REST", "USDM_REST", "BinanceRest", "RestRules", "book_body"]
+__all__ = ["BinanceRest"]
 
 _LAST_UPDATE_ID = re.compile(rb'("lastUpdateId"\s*:\s*)-?\d+')
+_NOT_FOUND = Response(404, b"<html><h2>404 Not found</h2></html>", {"Content-Type": "text/html"})
+_EMPTY_BOOK = b'{"lastUpdateId":-1,"bids":[],"asks":[]}'
 
-
-@dataclass(frozen=True)
-class RestRules:
-    """Where the market's REST lives and what it costs. ``depth_weights``: (up to this limit, weight), in order."""
-
-    market: Literal["spot", "usdm"]
-    prefix: str
-    weight_a_minute: int
-    depth_weights: tuple[tuple[int, int], ...]
-    default_limit: int
-    info_weight: int
-    fixed_limits: frozenset[int] = frozenset()  # the only allowed ones; empty: any up to the greatest
-
-
-SPOT_REST = RestRules(
-    "spot", "/api/v3", 6000, ((100, 5), (500, 25), (1000, 50), (5000, 250)), default_limit=100, info_weight=20
-)
-USDM_REST = RestRules(
-    "usdm",
-    "/fapi/v1",
-    2400,
-    ((50, 2), (100, 5), (500, 10), (1000, 20)),
-    default_limit=500,
-    info_weight=1,
-    fixed_limits=frozenset({5, 10, 20, 50, 100, 500, 1000}),
-)
-
-
-class _BadParameterError(Exception):
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
+_Query = Callable[[BinanceFeed, Mapping[str, str]], Any]
 
 
 class BinanceRest:
-    """Answers calls and keeps each client address's weight. ``scale`` shortens the minute."""
+    """Answers calls and keeps each client address's weight. ``feeds`` are the synthetic instruments by wire symbol.
 
-    def __init__(self, rules: RestRules, *, scale: float) -> None:
+    ``scale`` shortens the minute.
+    """
+
+    def __init__(self, rules: RestRules, feeds: Mapping[str, BinanceFeed], *, scale: float) -> None:
         self._rules = rules
-        self._scale = scale
-        self._budgets: dict[str, WeightBudget] = {}
-        self._counts = {
-            "calls": 0,
-            "snapshots": 0,
-            "weight": 0,
-            "refused_429": 0,
-            "banned_418": 0,
-            "faults": 0,
+        self._feeds = feeds
+        self._desk = RestDesk(
+            lambda: WeightBudget(rules.weight_a_minute, minute_s=60.0 / scale), self._refusal
+        )
+        queries = Queries(rules.market)
+        self._queries: dict[str, _Query] = {
+            "trades": queries.trades,
+            "historicalTrades": queries.trades,
+            "aggTrades": queries.agg_trades,
+            "klines": queries.klines,
+            "ticker/24hr": queries.ticker,
+            "openInterest": queries.open_interest,
+            "premiumIndex": queries.premium_index,
         }
 
     def counts(self) -> dict[str, int]:
         """Calls, good snapshots, weight and refusals so far."""
-        return dict(self._counts)
+        return self._desk.counts()
 
     async def answer(self, request: Request, books: Books, faults: RestFaults) -> Response:
         """One call."""
-        self._counts["calls"] += 1
+        self._desk.called()
         name = request.path.removeprefix(self._rules.prefix + "/")
-        calls: dict[str, Callable[[], Response]] = {
-            "ping": lambda: self._charged(request, 1, lambda: b"{}"),
-            "time": lambda: self._charged(request, 1, lambda: _json({"serverTime": _now_ms()})),
-            "exchangeInfo": lambda: self._exchange_info(request, books),
-        }
-        if request.path == name or request.method != "GET" or name not in {*calls, "depth"}:
-            return Response(404, b"<html><h2>404 Not found</h2></html>", {"Content-Type": "text/html"})
-        if name == "depth":
-            return await self._depth(request, books, faults)
-        return calls[name]()
+        if request.path == name or request.method != "GET":
+            return _NOT_FOUND
+        try:
+            if name == "depth":
+                return await self._depth(request, books, faults)
+            return self._answer(name, request, books)
+        except BadParameterError as error:
+            return json_response({"code": error.code, "msg": str(error)}, 400)
+
+    def _answer(self, name: str, request: Request, books: Books) -> Response:
+        if name == "ping":
+            return self._charged(request, 1, lambda: b"{}")
+        if name == "time":
+            return self._charged(request, 1, lambda: json_bytes({"serverTime": now_ms()}))
+        if name == "exchangeInfo":
+            return self._exchange_info(request, books)
+        if name == "klines" or name in self._rules.weights:
+            return self._query(name, request)
+        return _NOT_FOUND
 
     async def _depth(self, request: Request, books: Books, faults: RestFaults) -> Response:
-        try:
-            book, limit = self._asked(request, books)
-        except _BadParameterError as error:
-            return _error(error.code, str(error))
-        weight = next(weight for most, weight in self._rules.depth_weights if limit <= most)
-        fault = faults.take() or RestFault()
-        if fault != RestFault():
-            self._counts["faults"] += 1
-        if fault.status != 200:
-            return _refusal(fault.status, fault.retry_after_s, "0")
-        response = self._charged(request, weight, lambda: book.snapshot(limit, _now_ms()))
-        if response.status != 200:
-            return response
-        self._counts["snapshots"] += 1
-        await asyncio.sleep(fault.delay_s)
-        if fault.content == "stale":
-            body = _LAST_UPDATE_ID.sub(rb"\g<1>%d" % book.opening_id, response.body, count=1)
-            return Response(200, body, response.headers)
-        if fault.content == "empty":
-            return Response(200, b'{"lastUpdateId":-1,"bids":[],"asks":[]}', response.headers)
-        return response
+        book, limit = self._asked(request, books)
+        return await self._desk.snapshot(
+            request,
+            faults,
+            lambda verdict: _used(book.snapshot(limit, now_ms()), verdict),
+            stale=lambda body: _LAST_UPDATE_ID.sub(rb"\g<1>%d" % book.opening_id, body, count=1),
+            empty=_EMPTY_BOOK,
+            weight=_weight(self._rules.depth_weights, limit),
+        )
 
     def _asked(self, request: Request, books: Books) -> tuple[Snapshots, int]:
         """Book and number of levels a depth call asks for; raises the exchange's error."""
-        symbol = request.query.get("symbol")
-        limit_text = request.query.get("limit", str(self._rules.default_limit))
-        if not symbol:
-            raise _BadParameterError(
-                -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."
-            )
-        if not re.fullmatch(r"[0-9]{1,20}", limit_text):
-            raise _BadParameterError(
-                -1100, "Illegal characters found in parameter 'limit'; legal range is '^[0-9]{1,20}$'."
-            )
-        limit = int(limit_text)
+        symbol = _symbol(request)
+        limit = integer(request.query, "limit", self._rules.default_limit)
         if limit < 1 or (self._rules.fixed_limits and limit not in self._rules.fixed_limits):
-            raise _BadParameterError(-1130, "Data sent for parameter 'limit' is not valid.")
+            raise BadParameterError(-1130, "Data sent for parameter 'limit' is not valid.")
         if symbol not in books:
-            raise _BadParameterError(-1121, "Invalid symbol.")
+            raise BadParameterError(-1121, "Invalid symbol.")
         return books[symbol], min(limit, self._rules.depth_weights[-1][0])
 
+    def _query(self, name: str, request: Request) -> Response:
+        """A call about one instrument; without one about all, where that can be asked. COIN-M answers some in lists always."""
+        query, feeds = self._queries[name], self._feeds
+        weight, of_all = self._rules.weights.get(name, (0, None))
+        if name == "klines":
+            weight = _weight(self._rules.kline_weights, integer(request.query, "limit", 500))
+        if of_all is not None and not request.query.get("symbol"):
+            asked = _asked_symbols(request) if self._rules.market == "spot" else []
+            if not all(symbol in feeds for symbol in asked):
+                raise BadParameterError(-1121, "Invalid symbol.")
+            weight = _weight(self._rules.symbols_weights, len(asked)) if asked else of_all
+            return self._charged(
+                request,
+                weight,
+                lambda: json_bytes([query(feeds[symbol], request.query) for symbol in asked or feeds]),
+            )
+        symbol = _symbol(request)
+        if symbol not in feeds:
+            raise BadParameterError(-1121, "Invalid symbol.")
+        answer = query(feeds[symbol], request.query)  # before it is charged: a bad parameter costs nothing
+        in_list = self._rules.market == "coinm" and name in {"ticker/24hr", "premiumIndex"}
+        return self._charged(request, weight, lambda: json_bytes([answer] if in_list else answer))
+
     def _exchange_info(self, request: Request, books: Books) -> Response:
-        if self._rules.market == "spot":  # USD-M takes no parameters: it always lists all
-            try:
-                asked = _asked_symbols(request)
-                books = {symbol: books[symbol] for symbol in asked} if asked else books
-            except KeyError:
-                return _error(-1121, "Invalid symbol.")
-            except ValueError:
-                return _error(-1100, "Illegal characters found in parameter 'symbols'.")
+        if self._rules.market == "spot":  # futures take no parameters: they always list all
+            asked = _asked_symbols(request)
+            if not all(symbol in books for symbol in asked):
+                raise BadParameterError(-1121, "Invalid symbol.")
+            books = {symbol: books[symbol] for symbol in asked} if asked else books
         instruments = [book.instrument for book in books.values()]
         body = {
             "timezone": "UTC",
-            "serverTime": _now_ms(),
+            "serverTime": now_ms(),
             "rateLimits": [
                 {
                     "rateLimitType": "REQUEST_WEIGHT",
@@ -155,121 +143,57 @@ class BinanceRest:
                 }
             ],
             "exchangeFilters": [],
-            "symbols": [_listing(self._rules.market, instrument) for instrument in instruments],
+            "symbols": [listing(self._rules.market, instrument) for instrument in instruments],
         }
-        return self._charged(request, self._rules.info_weight, lambda: _json(body))
+        return self._charged(request, self._rules.info_weight, lambda: json_bytes(body))
 
     def _charged(self, request: Request, weight: int, body: Callable[[], bytes]) -> Response:
-        """The answer with its weight taken from the caller's minute, or the refusal."""
-        minute_s = 60.0 / self._scale
-        budget = self._budgets.setdefault(
-            request.peer, WeightBudget(self._rules.weight_a_minute, minute_s=minute_s)
-        )
-        verdict = budget.spend(weight, time.time())
-        if verdict.status != 200:
-            self._counts["refused_429" if verdict.status == 429 else "banned_418"] += 1
+        return self._desk.charged(request, lambda verdict: _used(body(), verdict), weight=weight)
+
+    def _refusal(self, verdict: Verdict) -> Response:
+        text = "Too many requests."
+        if verdict.banned_until_s:
+            text = (
+                f"Way too much request weight used; IP banned until {int(verdict.banned_until_s * 1000)}. "
+                "Please use WebSocket Streams for live updates to avoid bans."
+            )
+        elif verdict.used:
             text = (
                 f"Too much request weight used; current limit is {self._rules.weight_a_minute} request weight per 1 MINUTE. "
                 "Please use WebSocket Streams for live updates to avoid polling the API."
             )
-            if verdict.status == 418:
-                until_ms = int(budget.banned_until_s * 1000)
-                text = (
-                    f"Way too much request weight used; IP banned until {until_ms}. "
-                    "Please use WebSocket Streams for live updates to avoid bans."
-                )
-            return _refusal(verdict.status, verdict.retry_after_s, str(verdict.used), text)
-        self._counts["weight"] += weight
-        return Response(200, body(), {"X-MBX-USED-WEIGHT-1M": str(verdict.used)})
+        headers = {"X-MBX-USED-WEIGHT-1M": str(verdict.used)}
+        if verdict.status in {418, 429}:
+            headers["Retry-After"] = str(verdict.retry_after_s)
+        return json_response({"code": -1003, "msg": text}, verdict.status, headers)
 
 
-def book_body(
-    market: Literal["spot", "usdm"],
-    instrument: Instrument,
-    update_id: int,
-    bids: list[Level],
-    asks: list[Level],
-    *,
-    time_ms: int,
-) -> bytes:
-    """The depth answer; USD-M's has two times."""
-    price_wire, quantity_wire = wire_decimals(market, instrument)
+def _used(body: bytes, verdict: Verdict) -> Response:
+    return Response(200, body, {"X-MBX-USED-WEIGHT-1M": str(verdict.used)})
 
-    def levels(side: list[Level]) -> list[list[str]]:
-        return [
-            [
-                decimal_text(price, instrument.price_decimals, price_wire),
-                decimal_text(quantity, instrument.quantity_decimals, quantity_wire),
-            ]
-            for price, quantity in side
-        ]
 
-    times = {"E": time_ms, "T": time_ms} if market == "usdm" else {}
-    return _json({"lastUpdateId": update_id, **times, "bids": levels(bids), "asks": levels(asks)})
+def _weight(weights: Weights, limit: int) -> int:
+    """Of a call with this limit; one above the greatest is cut to that."""
+    return next((weight for most, weight in weights if limit <= most), weights[-1][1])
+
+
+def _symbol(request: Request) -> str:
+    symbol = request.query.get("symbol")
+    if not symbol:
+        raise BadParameterError(
+            -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."
+        )
+    return symbol
 
 
 def _asked_symbols(request: Request) -> list[str]:
-    """``symbol=A`` or ``symbols=["A","B"]``; empty for all. Raises ValueError."""
+    """``symbol=A`` or ``symbols=["A","B"]``; empty for all. Raises the exchange's error."""
     if "symbols" in request.query:
-        symbols = json.loads(request.query["symbols"])
+        try:
+            symbols = json.loads(request.query["symbols"])
+        except ValueError:
+            symbols = None
         if not isinstance(symbols, list):
-            raise ValueError(symbols)
+            raise BadParameterError(-1100, "Illegal characters found in parameter 'symbols'.")
         return [str(symbol) for symbol in symbols]
     return [request.query["symbol"]] if request.query.get("symbol") else []
-
-
-def _listing(market: Literal["spot", "usdm"], instrument: Instrument) -> dict[str, Any]:
-    price_wire, quantity_wire = wire_decimals(market, instrument)
-    tick = decimal_text(1, instrument.price_decimals, price_wire)
-    step = decimal_text(1, instrument.quantity_decimals, quantity_wire)
-    wire = instrument.base + instrument.quote
-    common = {
-        "symbol": wire,
-        "status": "TRADING",
-        "baseAsset": instrument.base,
-        "quoteAsset": instrument.quote,
-    }
-    price_filter = {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000", "tickSize": tick}
-    lot_size = {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "1000000", "stepSize": step}
-    if market == "spot":
-        return {
-            **common,
-            "baseAssetPrecision": 8,
-            "quoteAssetPrecision": 8,
-            "isSpotTradingAllowed": True,
-            "filters": [
-                price_filter,
-                lot_size,
-                {"filterType": "NOTIONAL", "minNotional": "5.00000000"},
-            ],
-        }
-    return {
-        **common,
-        "pair": wire,
-        "contractType": "PERPETUAL",
-        "deliveryDate": 4_133_404_800_000,
-        "marginAsset": instrument.quote,
-        "pricePrecision": price_wire,
-        "quantityPrecision": quantity_wire,
-        "underlyingType": "COIN",
-        "filters": [price_filter, lot_size, {"filterType": "MIN_NOTIONAL", "notional": "100"}],
-    }
-
-
-def _refusal(status: int, retry_after_s: int, used: str, text: str = "Too many requests.") -> Response:
-    headers = {"X-MBX-USED-WEIGHT-1M": used}
-    if status in {418, 429}:
-        headers["Retry-After"] = str(retry_after_s)
-    return Response(status, _json({"code": -1003, "msg": text}), headers)
-
-
-def _error(code: int, text: str) -> Response:
-    return Response(400, _json({"code": code, "msg": text}))
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

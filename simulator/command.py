@@ -10,7 +10,12 @@ __all__ = ["simulate"]
 
 
 @click.command()
-@click.option("--exchange", default="binance", show_default=True, help="which exchange to simulate, or all")
+@click.option(
+    "--exchange",
+    default="binance",
+    show_default=True,
+    help="which exchange to simulate; several with commas, or all",
+)
 @click.option(
     "--market",
     "markets",
@@ -45,7 +50,8 @@ __all__ = ["simulate"]
 )
 @click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="stop after so many seconds")
 @click.option("--json", "as_json", is_flag=True, help="the addresses as one JSON line at the start")
-def simulate(**options: Any) -> None:
+@click.option("--list", "only_list", is_flag=True, help="only say, as JSON, what can be simulated")
+def simulate(*, only_list: bool, **options: Any) -> None:
     """Simulate an exchange: real websockets and REST on this machine.
 
     It plays a synthetic market, the same for the same seed, or recorded frames, untouched. It opens with its first
@@ -60,10 +66,16 @@ def simulate(**options: Any) -> None:
       bookmill simulate --market spot --symbols BTC-USDT --recording day1.gz --recording day2.gz --speed 10
       bookmill simulate --recording spot:BTC-USDT=a.gz,b.gz --recording usdm:BTC-USDT=c.gz --speed max --json
     """
+    import json
+
     import uvloop
 
     from bookmill import log, settings_loading
-    from simulator.serving import Options, serve
+    from simulator.serving import Options, offered, serve
+
+    if only_list:
+        click.echo(json.dumps(offered()))
+        return
 
     settings = settings_loading.load()
     log.configure(settings.log)

@@ -17,7 +17,7 @@ from websockets.http11 import Request
 from websockets.protocol import OPEN, Event
 from websockets.server import ServerProtocol
 
-from simulator.dialect import Dialect, HandshakeRefusedError, KeepAlive, Session
+from simulator.dialect import Dialect, HandshakeRefusedError, KeepAlive, MarketFrame, Session
 from simulator.hub import Hub
 from simulator.life import ConnectionCounts, Life
 from simulator.limits import RollingWindow
@@ -40,8 +40,8 @@ def text_header(length: int) -> bytes:
 class Connection(asyncio.Protocol):
     """A client's connection, from the handshake on.
 
-    ``buffer_bytes`` bounds what may wait for a client that reads too slowly; past it the client is dropped without a close
-    frame, as Binance does. A client whose socket takes nothing at all for ``stall_s`` while a source waits for it is dropped too. ``keep_alive`` is in real seconds; ``clock_scale`` is how much faster the exchange's clock runs.
+    ``buffer_bytes`` bounds what may wait for a client that reads too slowly; past it the client is dropped as the exchange does
+    (``slow_reader``; Binance: without a close frame). A client whose socket takes nothing at all for ``stall_s`` while a source waits for it is dropped too. ``keep_alive`` is in real seconds; ``clock_scale`` is how much faster the exchange's clock runs.
     """
 
     def __init__(
@@ -94,8 +94,7 @@ class Connection(asyncio.Protocol):
         if self._life is not None:
             self._life.said()
         if self._transport.get_write_buffer_size() > self._buffer_bytes:
-            self._counts.slow_readers_dropped += 1
-            self.drop()
+            self._give_up()
 
     async def writable(self) -> None:
         """Wait until the client has read enough of what was written."""
@@ -104,8 +103,15 @@ class Connection(asyncio.Protocol):
         try:
             await asyncio.wait_for(self._writable.wait(), self._stall_s)
         except TimeoutError:
-            self._counts.slow_readers_dropped += 1
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._counts.slow_readers_dropped += 1
+        slow = self._keep_alive.slow_reader
+        if slow is None:
             self.drop()
+        else:
+            self.close(slow.code, slow.reason)
 
     # What faults do.
 
@@ -204,6 +210,7 @@ class Connection(asyncio.Protocol):
                 self._message.clear()
                 life.heard()
                 for reply in session.receive(message):
+                    self._hub.answered += isinstance(reply, MarketFrame)
                     self.say(reply)
 
     def _admit(self) -> bool:

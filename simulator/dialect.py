@@ -7,8 +7,8 @@ nothing with the code that is tested against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from simulator.faults import RestFaults
@@ -17,7 +17,16 @@ from simulator.hub import Channel, Hub, Subscriber
 from simulator.instruments import Instrument
 from simulator.web import Request, Response
 
-__all__ = ["Books", "Close", "Dialect", "HandshakeRefusedError", "KeepAlive", "Session", "Snapshots"]
+__all__ = [
+    "Books",
+    "Close",
+    "Dialect",
+    "HandshakeRefusedError",
+    "KeepAlive",
+    "MarketFrame",
+    "Session",
+    "Snapshots",
+]
 
 
 class HandshakeRefusedError(Exception):
@@ -33,7 +42,8 @@ class HandshakeRefusedError(Exception):
 class KeepAlive:
     """Life rules of a connection; seconds. ``messages`` in any ``window_s`` may come in, pings and pongs included.
 
-    ``ping_interval_s`` None: the exchange sends no websocket pings. ``session_s`` may be infinite.
+    ``ping_interval_s`` None: the exchange sends no websocket pings. ``session_s`` may be infinite. ``slow_reader``: how a client
+    that reads too slowly is closed; None: without a close frame.
     """
 
     ping_interval_s: float | None
@@ -41,15 +51,15 @@ class KeepAlive:
     session_s: float
     messages: int
     window_s: float = 1.0
+    slow_reader: Close | None = None
 
     def scaled(self, scale: float) -> KeepAlive:
         """The same on a clock that runs ``scale`` times faster; the message window stays a real second."""
-        return KeepAlive(
-            None if self.ping_interval_s is None else self.ping_interval_s / scale,
-            self.pong_timeout_s / scale,
-            self.session_s / scale,
-            self.messages,
-            self.window_s,
+        return replace(
+            self,
+            ping_interval_s=None if self.ping_interval_s is None else self.ping_interval_s / scale,
+            pong_timeout_s=self.pong_timeout_s / scale,
+            session_s=self.session_s / scale,
         )
 
 
@@ -59,6 +69,10 @@ class Close:
 
     code: int
     reason: str = ""
+
+
+class MarketFrame(bytes):
+    """An answer that is no answer but the first frame of a stream: it is counted with the frames of the channels."""
 
 
 class Session(Protocol):
@@ -91,15 +105,18 @@ class Snapshots(Protocol):
         """The body of the answer: at most ``limit`` levels a side."""
 
 
-Books = dict[str, Snapshots]  # by wire symbol, in upper case
+Books = Mapping[str, Snapshots]  # by wire symbol, in upper case
 
 
 class Dialect(Protocol):
-    """One market of one exchange: ``name`` is like ``okx.swap``, ``default_symbols`` are ``BASE-QUOTE``."""
+    """One market of one exchange: ``name`` is like ``okx.swap``, symbols are ``BASE-QUOTE``."""
 
     name: str
     keep_alive: KeepAlive
-    default_symbols: tuple[str, ...]
+
+    @property
+    def default_symbols(self) -> tuple[str, ...]:
+        """What it lists where the user names nothing."""
 
     def wire(self, symbol: str) -> str:
         """The exchange's own name of a ``BASE-QUOTE`` symbol; raises :class:`ConfigurationError` for one it cannot list."""

@@ -1,11 +1,12 @@
-"""The two ways an exchange counts what a client does: messages in a rolling window, weight in a fixed minute."""
+"""The ways an exchange counts what a client does: messages or calls in a rolling window, weight in a fixed minute."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Protocol
 
-__all__ = ["RollingWindow", "Verdict", "WeightBudget"]
+__all__ = ["Budget", "CallBudget", "RollingWindow", "Verdict", "WeightBudget"]
 
 
 class RollingWindow:
@@ -29,11 +30,38 @@ class RollingWindow:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the budget says to one call: HTTP ``status`` 200, 429 or 418; seconds to wait when refused."""
+    """What the budget says to one call: HTTP ``status`` 200, 429 or 418; seconds to wait when refused, the end of a ban."""
 
     status: int
     used: int
     retry_after_s: int = 0
+    banned_until_s: float = 0.0
+
+
+class Budget(Protocol):
+    """What one client address may spend. Times are the caller's seconds, never falling."""
+
+    def spend(self, weight: int, now_s: float) -> Verdict:
+        """Count a call of ``weight`` at ``now_s``, or refuse it."""
+
+
+class CallBudget:
+    """``limit`` calls of one client address in any ``window_s`` seconds, then 429. Every call costs the same."""
+
+    def __init__(self, limit: int, window_s: float) -> None:
+        self._limit = limit
+        self._window_s = window_s
+        self._times: deque[float] = deque()
+
+    def spend(self, weight: int, now_s: float) -> Verdict:  # noqa: ARG002  calls are counted, not weighed
+        """Count a call; a refused one costs nothing."""
+        times = self._times
+        while times and now_s - times[0] >= self._window_s:
+            times.popleft()
+        if len(times) >= self._limit:
+            return Verdict(429, len(times), max(1, -int(-(self._window_s - now_s + times[0]) // 1)))
+        times.append(now_s)
+        return Verdict(200, len(times))
 
 
 class WeightBudget:
@@ -56,15 +84,10 @@ class WeightBudget:
         self._bans = 0
         self._banned_until_s = 0.0
 
-    @property
-    def banned_until_s(self) -> float:
-        """End of the latest ban, in the caller's seconds; 0.0 when there was none."""
-        return self._banned_until_s
-
     def spend(self, weight: int, now_s: float) -> Verdict:
         """Count a call of ``weight`` at ``now_s``; a refused call costs nothing but patience."""
         if now_s < self._banned_until_s:
-            return Verdict(418, self._used, self._seconds(self._banned_until_s - now_s))
+            return self._ban(now_s)
         minute = int(now_s // self._minute_s)
         if minute != self._minute:
             self._minute, self._used, self._refused = minute, 0, 0
@@ -76,8 +99,12 @@ class WeightBudget:
             minutes = min(self._FIRST_BAN_MINUTES * 2**self._bans, self._LONGEST_BAN_MINUTES)
             self._bans += 1
             self._banned_until_s = now_s + minutes * self._minute_s
-            return Verdict(418, self._used, self._seconds(minutes * self._minute_s))
+            return self._ban(now_s)
         return Verdict(429, self._used, self._seconds((minute + 1) * self._minute_s - now_s))
+
+    def _ban(self, now_s: float) -> Verdict:
+        until_s = self._banned_until_s
+        return Verdict(418, self._used, self._seconds(until_s - now_s), until_s)
 
     @staticmethod
     def _seconds(duration_s: float) -> int:

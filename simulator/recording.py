@@ -58,12 +58,15 @@ class Recording:
         return self.snapshot_body
 
 
-def read_recording(symbol: str, paths: Sequence[Path]) -> Recording:
-    """Read and check all files, in the order given; raises :class:`RecordingError` that names file and line."""
+def read_recording(symbol: str, paths: Sequence[Path], wire: str | None = None) -> Recording:
+    """Read and check all files, in the order given; raises :class:`RecordingError` that names file and line.
+
+    ``wire`` is how the exchange names the instrument; without it its base and quote put together.
+    """
     check_symbol(symbol)
     recording = Recording(Instrument(symbol, 0, 0), b"", 0)
     numbers: dict[str, int] = {}
-    wire = symbol.replace("-", "").lower()
+    wire = (wire or symbol.replace("-", "")).lower()
     for path in paths:
         for number, line in enumerate(_lines(path), 1):
             where = f"{path}, line {number}"

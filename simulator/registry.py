@@ -17,6 +17,19 @@ __all__ = ["DIALECTS", "dialect", "exchanges", "known", "usual_markets"]
 DIALECTS: dict[str, str] = {
     "binance.spot": "simulator.binance:spot",
     "binance.usdm": "simulator.binance:usdm",
+    "binance.coinm": "simulator.binance:coinm",
+    "okx.spot": "simulator.okx:spot",
+    "okx.swap": "simulator.okx:swap",
+    "okx.futures": "simulator.okx:futures",
+    "bybit.spot": "simulator.bybit:spot",
+    "bybit.linear": "simulator.bybit:linear",
+    "bybit.inverse": "simulator.bybit:inverse",
+    "coinbase.spot": "simulator.coinbase:exchange",
+    "coinbase-advanced.spot": "simulator.coinbase:advanced",
+    "kraken.spot": "simulator.kraken:spot",
+    "deribit.swap": "simulator.deribit:swap",
+    "deribit.futures": "simulator.deribit:futures",
+    "deribit.option": "simulator.deribit:option",
 }
 """``module:function`` by ``exchange.market``: a module is imported when its dialect is asked for. A function takes the clock's
 ``scale`` and makes a :class:`~simulator.dialect.Dialect`."""

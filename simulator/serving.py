@@ -6,29 +6,40 @@ import asyncio
 import json
 import math
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 import structlog
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from bookmill.errors import ConfigurationError
 from bookmill.settings import StatusSettings
 from bookmill.status import StatusServer
 from simulator.instruments import names
+from simulator.part import SimulatorPart
 from simulator.registry import dialect, exchanges, usual_markets
 from simulator.simulated_market import MarketConfig, RecordingFiles
 from simulator.simulator import SimulatorConfig, Simulators
 
-__all__ = ["ALL", "Options", "configuration", "configurations", "serve"]
+__all__ = ["ALL", "Options", "configuration", "configurations", "offered", "serve", "several"]
 
 ALL = "all"
 """Instead of an exchange's name: every one."""
 
-_T = TypeVar("_T")
+
+def several(exchange: str) -> bool:
+    """Whether ``--exchange`` names more than one: all, or some with commas between."""
+    return exchange == ALL or "," in exchange
+
+
+def offered() -> dict[str, dict[str, list[str]]]:
+    """What can be simulated: the usual symbols by exchange and market, in the order of the ports of ``--exchange all``."""
+    return {
+        exchange: {market: list(dialect(exchange, market).default_symbols) for market in markets}
+        for exchange, markets in exchanges().items()
+    }
+
 
 _log = structlog.get_logger(__name__)
 
@@ -80,12 +91,12 @@ def configuration(options: Options) -> SimulatorConfig:
 
 
 def configurations(options: Options) -> list[SimulatorConfig]:
-    """Every market of every exchange, or those of the names that --market gives; raises the same."""
+    """Every market of the exchanges, or those of the names that --market gives; raises the same."""
     if options.symbols or options.recordings:
         raise ConfigurationError(
             "Symbols and recordings are those of one exchange.", hint=f"Name it instead of --exchange {ALL}."
         )
-    known = exchanges()
+    known = _named(options.exchange)
     strange = [name for name in options.markets if not any(name in markets for markets in known.values())]
     if strange:
         raise ConfigurationError(
@@ -103,17 +114,17 @@ def configurations(options: Options) -> list[SimulatorConfig]:
 
 async def serve(options: Options, status: StatusSettings) -> None:
     """Listen until SIGINT, SIGTERM or the end of ``duration``; addresses first, counts last, on stdout."""
-    several = options.exchange == ALL
-    simulators = Simulators(configurations(options) if several else [configuration(options)])
+    many = several(options.exchange)
+    simulators = Simulators(configurations(options) if many else [configuration(options)])
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stopping.set)
     async with simulators:
-        with StatusServer(_Part(simulators, several=several), status):
+        with StatusServer(SimulatorPart(simulators, several=many), status):
             if options.as_json:
                 click.echo(
-                    json.dumps(simulators.addresses if several else simulators[options.exchange].addresses)
+                    json.dumps(simulators.addresses if many else simulators[options.exchange].addresses)
                 )
             for exchange, markets in simulators.addresses.items():
                 for market, addresses in markets.items():
@@ -122,62 +133,18 @@ async def serve(options: Options, status: StatusSettings) -> None:
                 await asyncio.wait_for(stopping.wait(), options.duration)
             except TimeoutError:
                 _log.info("duration is over", duration_s=options.duration)
-    click.echo(json.dumps(simulators.counts() if several else simulators[options.exchange].counts()))
+    click.echo(json.dumps(simulators.counts() if many else simulators[options.exchange].counts()))
 
 
-class _Part:
-    """The simulator's state for health, status and metrics. Markets of ``several`` exchanges are named ``exchange.market``."""
-
-    name = "simulator"
-
-    def __init__(self, simulators: Simulators, *, several: bool) -> None:
-        self._simulators = simulators
-        self._several = several
-
-    def health(self) -> dict[str, str]:
-        """A market that stopped playing because of an error."""
-        return self._by_market(
-            {exchange: simulator.problems() for exchange, simulator in self._simulators.exchanges.items()}
-        )
-
-    def _by_market(self, by_exchange: Mapping[str, Mapping[str, _T]]) -> dict[str, _T]:
-        return {
-            f"{exchange}.{market}" if self._several else market: value
-            for exchange, markets in by_exchange.items()
-            for market, value in markets.items()
-        }
-
-    def statistics(self) -> dict[str, Any]:
-        """Totals by market."""
-        return {
-            market: {
-                **{name: counts[name] for name in ("frames_sent", "frames_unsent", "skipped_s")},
-                **counts["connections"],
-                **counts["rest"],
-            }
-            for market, counts in self._by_market(self._simulators.counts()).items()
-        }
-
-    def metrics(self) -> Iterator[Metric]:
-        """Frames, connections, REST calls."""
-        sent = CounterMetricFamily(
-            "bookmill_simulator_frames_sent", "Copies of frames sent", labels=["market"]
-        )
-        unsent = CounterMetricFamily(
-            "bookmill_simulator_frames_unsent", "Frames nobody was subscribed to", labels=["market"]
-        )
-        slow = CounterMetricFamily(
-            "bookmill_simulator_slow_readers_dropped", "Clients dropped as too slow", labels=["market"]
-        )
-        calls = CounterMetricFamily("bookmill_simulator_rest_calls", "REST calls", labels=["market"])
-        opened = GaugeMetricFamily("bookmill_simulator_connections", "Open connections", labels=["market"])
-        for market, counts in self._by_market(self._simulators.counts()).items():
-            sent.add_metric([market], counts["frames_sent"])
-            unsent.add_metric([market], counts["frames_unsent"])
-            slow.add_metric([market], counts["connections"]["slow_readers_dropped"])
-            calls.add_metric([market], counts["rest"]["calls"])
-            opened.add_metric([market], counts["connections"]["open"])
-        yield from (sent, unsent, slow, calls, opened)
+def _named(text: str) -> dict[str, tuple[str, ...]]:
+    """The exchanges that are named, with their markets."""
+    known = exchanges()
+    if text == ALL:
+        return known
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        usual_markets(name)
+    return {name: markets for name, markets in known.items() if name in names}
 
 
 def _symbols(options: Options) -> list[str]:

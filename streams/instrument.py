@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from schemas.events import EventWriter, Reason, State
 from streams.book import Book, Top
-from streams.emitter import Emitter, Events, OutgoingEvent, Place
+from streams.emitter import Emitter, Events, Place
 from streams.synchronizer import Phase, Synchronizer
 from venues.messages import BestBidAsk, BookDiff, BookImage, BookLost, Message, Trade
 from venues.units import Unit
 
-__all__ = ["Events", "Instrument", "OutgoingEvent"]
+__all__ = ["Instrument"]
 
 CROSSED_MICROS = 5_000_000
 """A book crossed for longer than this, in event time, is lost: auctions and half-sent changes pass sooner."""

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from bookmill.errors import UnavailableError
 from schemas.catalogue import MAX_MESSAGE_BYTES
-from streams.instrument import OutgoingEvent
+from streams.emitter import OutgoingEvent
 
 __all__ = ["Deliveries", "Output"]
 

@@ -15,7 +15,8 @@ from bookmill.settings import WorkerSettings
 from schemas.catalogue import Topic
 from schemas.event_parts import Source
 from schemas.events import EventWriter
-from streams.instrument import Events, Instrument
+from streams.emitter import Events
+from streams.instrument import Instrument
 from streams.synchronizer import Phase, Synchronizer
 from venues import polled
 from venues.interface import Venue

@@ -10,7 +10,8 @@ from typing import Literal
 import fastavro
 
 from schemas.catalogue import CONTROL_REQUESTS
-from streams.instrument import Instrument, OutgoingEvent
+from streams.emitter import OutgoingEvent
+from streams.instrument import Instrument
 from venues.interface import Venue
 
 __all__ = ["ResyncRequests"]

@@ -39,7 +39,10 @@ __all__ = [
     "decode",
 ]
 
-BOOK, TRADES, TICKER, KLINES = "poll.book", "poll.trades", "poll.ticker", "poll.klines"
+BOOK = "poll.book"
+TRADES = "poll.trades"
+TICKER = "poll.ticker"
+KLINES = "poll.klines"
 
 _scaled = ScaledNumbers()
 

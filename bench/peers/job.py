@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bookmill.settings import WorkerSettings
 from schemas.catalogue import EVENT_TOPICS
-from streams.instrument import OutgoingEvent
+from streams.emitter import OutgoingEvent
 from streams.partition import RawPartition, RawRecord
 from venues.registry import venue
 

@@ -11,7 +11,7 @@ from quixstreams import Application, message_context
 from quixstreams.models import Serializer, Topic
 
 from bench.peers.job import Handler, Job, read_job
-from streams.instrument import OutgoingEvent
+from streams.emitter import OutgoingEvent
 
 __all__ = ["run"]
 

@@ -17,16 +17,22 @@ _SYMBOLS = "BTC-USDT,ETH-USDT,SOL-USDT"
     help="Drain and stop after so many seconds with all parts up; otherwise at Ctrl-C or the recordings' end.",
 )
 @click.option(
+    "--exchanges",
+    default="binance",
+    show_default=True,
+    metavar="A,B",
+    help="Which exchanges are simulated, or all.",
+)
+@click.option(
     "--symbols",
     metavar="A-B,C-D",
-    help=f"Instruments of each simulated market; {_SYMBOLS} by default.",
+    help=f"Instruments of each simulated market; {_SYMBOLS} on Binance, each exchange's usual ones elsewhere.",
 )
 @click.option(
     "--market",
     "markets",
     multiple=True,
-    type=click.Choice(["spot", "usdm"]),
-    help="Only this market; repeatable.",
+    help="Only this market of the one exchange: spot, usdm, swap …; repeatable.",
 )
 @click.option(
     "--rate",
@@ -48,6 +54,7 @@ _SYMBOLS = "BTC-USDT,ETH-USDT,SOL-USDT"
 def demo(
     context: click.Context,
     duration: float | None,
+    exchanges: str,
     symbols: str,
     markets: tuple[str, ...],
     rate: float,
@@ -58,9 +65,9 @@ def demo(
     *,
     as_json: bool,
 ) -> None:
-    """Run the whole pipeline on a simulated exchange, in this terminal.
+    """Run the whole pipeline on simulated exchanges, in this terminal.
 
-    Starts Kafka, the schema registry and ClickHouse (unless they run, or addresses are configured), a simulated Binance, a
+    Starts Kafka, the schema registry and ClickHouse (unless they run, or addresses are configured), simulated exchanges, a
     producer, a worker and a sink; shows what goes through; starts again what dies. Ctrl-C stops in order and loses nothing.
     What it made stays: bookmill platform start, then bookmill sql "SELECT * FROM trades LIMIT 5". Its topics have the prefix
     "demo.", so that simulated frames are never taken for real ones.
@@ -69,6 +76,8 @@ def demo(
     Examples:
       bookmill demo
       bookmill demo --duration 30 --json
+      bookmill demo --exchanges all
+      bookmill demo --exchanges okx,kraken --duration 60
       bookmill demo --symbols BTC-USDT --market spot --rate 5000
       bookmill demo --recording btcusdt_day1.gz btcusdt_day2.gz --speed 10
     """
@@ -81,6 +90,7 @@ def demo(
         raise click.UsageError(f"Got unexpected extra argument ({more[0]})", context)
     settings = settings_loading.load()
     exchange = simulated_exchange(
+        exchanges=exchanges,
         markets=markets,
         symbols=symbols,
         rate=rate,

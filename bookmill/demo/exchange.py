@@ -1,4 +1,7 @@
-"""The simulated exchange as the demo sees it: how it is started, where it listens, what it says it has sent."""
+"""The simulated exchanges as the demo sees them: how they are started, where they listen, what they say they have sent.
+
+Markets are named ``exchange.market``. All run in one process, so there is one to start, to ask and to stop.
+"""
 
 from __future__ import annotations
 
@@ -32,23 +35,25 @@ class Sent:
 
 
 class SimulatedExchange:
-    """One ``bookmill simulate`` process on ports that stay the same when it is started again."""
+    """One ``bookmill simulate`` process on ports that stay the same when it is started again.
 
-    name = "binance"
+    ``offered``: symbols by market, in the order of their ports: markets of an exchange beside each other. ``narrowed``: they are
+    not all the markets and symbols that the exchange would open by itself. Only one exchange can be narrowed, or play recordings.
+    """
 
     def __init__(
         self,
-        markets: Sequence[str],
-        symbols: Sequence[str],
+        offered: Mapping[str, Sequence[str]],
         *,
+        narrowed: bool,
         rate: float,
         seed: int,
         speed: str,
         recordings: Sequence[Played],
         port: int,
     ) -> None:
-        self.markets = tuple(dict.fromkeys(each.market for each in recordings)) or tuple(markets)
-        self._symbols = tuple(symbols)
+        self._offered = {market: list(symbols) for market, symbols in offered.items()}
+        self._narrowed = narrowed
         self._rate = rate
         self._seed = seed
         self._speed = speed
@@ -58,29 +63,39 @@ class SimulatedExchange:
         self._before: Counter[tuple[str, str]] = Counter()
 
     @property
+    def markets(self) -> tuple[str, ...]:
+        """``exchange.market`` of each."""
+        return tuple(self._offered)
+
+    @property
+    def exchanges(self) -> tuple[str, ...]:
+        """Names of the exchanges."""
+        return tuple(dict.fromkeys(market.partition(".")[0] for market in self._offered))
+
+    @property
     def plays_recordings(self) -> bool:
         """Whether it comes to an end."""
         return bool(self._recordings)
 
     def arguments(self) -> list[str]:
         """Of ``bookmill``."""
-        arguments = ["simulate", "--exchange", self.name, "--port", str(self._port)]
-        for market in self.markets:
-            arguments += ["--market", market]
+        arguments = ["simulate", "--exchange", ",".join(self.exchanges), "--port", str(self._port)]
+        if self._narrowed or self._recordings:
+            for market in self.markets:
+                arguments += ["--market", market.partition(".")[2]]
         if self._recordings:
             arguments += ["--speed", self._speed]
             for recording in self._recordings:
                 arguments += ["--recording", recording.option]
         else:
-            arguments += ["--symbols", ",".join(self._symbols), "--rate", str(self._rate)]
-            arguments += ["--seed", str(self._seed)]
+            if self._narrowed:
+                arguments += ["--symbols", ",".join(next(iter(self._offered.values())))]
+            arguments += ["--rate", str(self._rate), "--seed", str(self._seed)]
         return arguments
 
     def symbols(self, market: str) -> list[str]:
         """What is listed on a market."""
-        if not self._recordings:
-            return list(self._symbols)
-        return [each.symbol for each in self._recordings if each.market == market]
+        return self._offered[market]
 
     def addresses(self, market: str) -> tuple[str, str]:
         """Websocket and REST addresses of a market."""
@@ -109,9 +124,12 @@ class SimulatedExchange:
             lines = log.read().splitlines()
         try:
             final = json.loads(lines[-1])
-            self._present = {market: Sent.of(final[market]) for market in self.markets}
+            if len(self.exchanges) == 1:
+                final = {self.exchanges[0]: final}
+            found = {market: Sent.of(_at(final, market)) for market in self.markets}
         except (IndexError, ValueError, KeyError, TypeError):
             return  # it was killed: what it said last stands
+        self._present = found
 
     def sent(self, market: str) -> Sent:
         """All that was sent on a market."""
@@ -128,3 +146,9 @@ class SimulatedExchange:
         return self.plays_recordings and all(
             market in self._present and self._present[market].finished for market in self.markets
         )
+
+
+def _at(final: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    exchange, _, market = name.partition(".")
+    found: Mapping[str, Any] = final[exchange][market]
+    return found

@@ -34,11 +34,14 @@ def simulated(settings: Settings, exchange: SimulatedExchange) -> Settings:
         name: {market: each.model_copy(update={"enabled": False}) for market, each in collected.items()}
         for name, collected in settings.exchanges.items()
     }
-    for market in exchange.markets:
-        configured = settings.exchanges.get(exchange.name, {}).get(market, MarketSettings())
-        websocket, rest = exchange.addresses(market)
-        chosen.setdefault(exchange.name, {})[market] = MarketSettings(
-            symbols=tuple(exchange.symbols(market)),
+    for full in exchange.markets:
+        name, _, market = full.partition(".")
+        configured = settings.exchanges.get(name, {}).get(market, MarketSettings())
+        websocket, rest = exchange.addresses(full)
+        chosen.setdefault(name, {})[market] = MarketSettings(
+            symbols=tuple(exchange.symbols(full)),
+            channels=configured.channels,
+            kline_intervals=configured.kline_intervals,
             trades=configured.trades,
             websocket_url=websocket,
             rest_url=rest,

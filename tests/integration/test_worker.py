@@ -27,7 +27,7 @@ from schemas.catalogue import (
 )
 from schemas.event_id import is_new, split
 from schemas.registry import client, register
-from streams.instrument import Events
+from streams.emitter import Events
 from streams.partition import RawPartition
 from tests.integration.parts import RunningPart, environment, wait_until
 from tests.unit.streams.raw import Record, depth, snapshot, trade

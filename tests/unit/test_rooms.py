@@ -49,7 +49,14 @@ def test_every_room_has_modules(room: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["venues", "streams/book.py", "streams/synchronizer.py", "streams/instrument.py", "streams/partition.py"],
+    [
+        "venues",
+        "streams/book.py",
+        "streams/synchronizer.py",
+        "streams/emitter.py",
+        "streams/instrument.py",
+        "streams/partition.py",
+    ],
 )
 def test_the_deterministic_path_has_no_clock_no_socket_no_kafka(name: str) -> None:
     target = ROOT / name

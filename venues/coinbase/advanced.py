@@ -14,7 +14,8 @@ from typing import ClassVar
 from bookmill.errors import FrameError
 from venues.adapter import UNREADABLE, Adapter, Ordered, chunks
 from venues.coinbase import wire
-from venues.coinbase.common import best_bid_ask, maker_trade, optional, traded
+from venues.coinbase.common import best_bid_ask, maker_trade, optional
+from venues.coinbase.products import advanced_instruments
 from venues.integers import whole
 from venues.interface import (
     Channel,
@@ -26,7 +27,7 @@ from venues.interface import (
     Route,
     StreamOptions,
 )
-from venues.messages import BookDiff, BookImage, Instrument, Kline, Message, Ticker
+from venues.messages import BookDiff, BookImage, Instrument, Kline, Level, Message, Ticker
 from venues.times import rfc3339_micros
 
 __all__ = ["CoinbaseAdvanced"]
@@ -147,7 +148,7 @@ class CoinbaseAdvanced(Adapter):
             return None
 
     def control(self, frame: bytes) -> Control:
-        """``subscriptions``, ``heartbeats``, and errors; those name no product."""
+        """``subscriptions``, ``heartbeats``, errors (which name no product), and frames of our channels with nothing in them."""
         try:
             answer = wire.read_advanced_answer(frame)
         except UNREADABLE as error:
@@ -157,7 +158,7 @@ class CoinbaseAdvanced(Adapter):
         match answer.channel:
             case "subscriptions":
                 return Control("ack")
-            case "heartbeats":
+            case "heartbeats" | "l2_data" | "market_trades" | "ticker" | "candles":
                 return Control("alive")
         return Control("unknown", f"channel {answer.channel!r}")
 
@@ -167,50 +168,33 @@ class CoinbaseAdvanced(Adapter):
 
     def parse_instruments(self, body: bytes) -> Sequence[Instrument]:
         """Spot products that have a book of their own, BASE-QUOTE from the exchange's own currencies."""
-        try:
-            products = wire.read_advanced_products(body).products
-        except UNREADABLE as error:
-            raise FrameError(f"Coinbase Advanced Trade products cannot be read: {error}.") from error
-        return [self._instrument(one) for one in products if one.product_type == "SPOT" and _canonical(one)]
-
-    def _instrument(self, product: wire.AdvancedProduct) -> Instrument:
-        return Instrument(
-            wire_symbol=product.product_id,
-            symbol=f"{product.base_currency_id}-{product.quote_currency_id}",
-            base=product.base_currency_id,
-            quote=product.quote_currency_id,
-            tick=self._scaled[product.price_increment or product.quote_increment],
-            lot=self._scaled[product.base_increment],
-            **traded(product, disabled=product.is_disabled),
-        )
+        return advanced_instruments(body, self._scaled)
 
     def _l2_data(self, frame: bytes) -> Sequence[Message]:
         """One message an event. The frame's time is the update id, since ``sequence_num`` starts anew with each connection."""
         data = wire.read_l2(frame)
         _one_product("l2_data", (event.product_id for event in data.events))
         micros = rfc3339_micros(data.timestamp)
-        scaled = self._scaled
         messages: list[Message] = []
         for event in data.events:
-            bids = [
-                (scaled[one.price_level], scaled[one.new_quantity])
-                for one in event.updates
-                if one.side == "bid"
-            ]
-            asks = [
-                (scaled[one.price_level], scaled[one.new_quantity])
-                for one in event.updates
-                if one.side == "offer"
-            ]
+            bids, asks = self._side(event, "bid"), self._side(event, "offer")
             if event.type == "snapshot":
                 messages.append(BookImage(micros, bids, asks, micros, in_band=True))
             else:
                 messages.append(BookDiff(micros, micros, None, bids, asks, micros))
         return messages
 
+    def _side(self, event: wire.L2Event, side: str) -> list[Level]:
+        scaled = self._scaled
+        return [
+            (scaled[one.price_level], scaled[one.new_quantity])
+            for one in event.updates or ()
+            if one.side == side
+        ]
+
     def _market_trades(self, frame: bytes) -> Sequence[Message]:
         """Trades of 250 ms, or the recent ones at first, newest first in the frame and oldest first here. ``side`` is the maker's."""
-        trades = [trade for event in wire.read_trades(frame).events for trade in event.trades]
+        trades = [trade for event in wire.read_trades(frame).events for trade in event.trades or ()]
         _one_product("market_trades", (trade.product_id for trade in trades))
         trades.sort(key=lambda trade: int(trade.trade_id))
         scaled = self._scaled
@@ -222,7 +206,7 @@ class CoinbaseAdvanced(Adapter):
     def _ticker(self, frame: bytes) -> Sequence[Message]:
         """With each trade: best prices as they are then, and the last 24 hours, without their opening price."""
         data = wire.read_ticker(frame)
-        tickers = [ticker for event in data.events for ticker in event.tickers]
+        tickers = [ticker for event in data.events for ticker in event.tickers or ()]
         _one_product("ticker", (ticker.product_id for ticker in tickers))
         micros = rfc3339_micros(data.timestamp)
         return [message for ticker in tickers for message in self._of_ticker(ticker, micros)]
@@ -244,7 +228,7 @@ class CoinbaseAdvanced(Adapter):
     def _candles(self, frame: bytes) -> Sequence[Message]:
         """Five-minute bars, the past ones first; nothing says that one is closed."""
         data = wire.read_candles(frame)
-        candles = [candle for event in data.events for candle in event.candles]
+        candles = [candle for event in data.events for candle in event.candles or ()]
         _one_product("candles", (candle.product_id for candle in candles))
         micros = rfc3339_micros(data.timestamp)
         scaled = self._scaled
@@ -271,10 +255,6 @@ def _request(kind: str, channel: str, products: Sequence[str] = ()) -> str:
 def _asked(name: str) -> str:
     """The name a channel is asked for by."""
     return "level2" if name == "l2_data" else name
-
-
-def _canonical(product: wire.AdvancedProduct) -> bool:
-    return product.alias in {"", product.product_id}
 
 
 def _one_product(channel: str, named: Iterable[str]) -> None:

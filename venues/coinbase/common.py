@@ -1,38 +1,13 @@
-"""What both of Coinbase's feeds share: whose side a trade names, empty texts, and when a product is open."""
+"""What the frames of both of Coinbase's feeds share: whose side a trade names, and empty texts."""
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, TypedDict
+from typing import Literal
 
 from venues.messages import BestBidAsk, Trade
 from venues.numbers import ScaledNumbers
 
-__all__ = ["best_bid_ask", "maker_trade", "optional", "traded"]
-
-_CLOSING = ("trading_disabled", "cancel_only", "post_only", "auction_mode")
-"""With any of these nothing is matched as usual; ``limit_only`` refuses market orders and is otherwise open (USDT-USDC)."""
-
-
-class _Product(Protocol):
-    status: str
-    trading_disabled: bool
-    cancel_only: bool
-    post_only: bool
-    limit_only: bool
-    auction_mode: bool
-
-
-class _Traded(TypedDict):
-    trading: bool
-    status: str
-
-
-def traded(product: _Product, *, disabled: bool = False) -> _Traded:
-    """``trading`` and ``status`` of an instrument: the exchange's status, or the flag that restricts an online product."""
-    closed = next((flag for flag in _CLOSING if getattr(product, flag)), "is_disabled" if disabled else "")
-    online = product.status == "online"
-    word = closed or ("limit_only" if product.limit_only else "")
-    return {"trading": online and not closed, "status": word if online and word else product.status}
+__all__ = ["best_bid_ask", "maker_trade", "optional"]
 
 
 def maker_trade(

@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from bookmill.errors import FrameError
 from venues.adapter import UNREADABLE, Adapter, Ordered, chunks
 from venues.coinbase import wire
-from venues.coinbase.common import best_bid_ask, maker_trade, optional, traded
+from venues.coinbase.common import best_bid_ask, maker_trade, optional
+from venues.coinbase.products import exchange_instruments
 from venues.interface import (
     Channel,
     ConnectionPlan,
@@ -151,23 +151,8 @@ class CoinbaseExchange(Adapter):
         return RestRequest("/products", {}, 1)
 
     def parse_instruments(self, body: bytes) -> Sequence[Instrument]:
-        """BASE-QUOTE from the exchange's own currencies. A flag that restricts trading stands in ``status`` for ``online``."""
-        try:
-            products = wire.read_exchange_products(body)
-        except UNREADABLE as error:
-            raise FrameError(f"Coinbase /products cannot be read: {error}.") from error
-        return [
-            Instrument(
-                wire_symbol=product.id,
-                symbol=f"{product.base_currency}-{product.quote_currency}",
-                base=product.base_currency,
-                quote=product.quote_currency,
-                tick=self._scaled[product.quote_increment],
-                lot=self._scaled[product.base_increment],
-                **traded(product),
-            )
-            for product in products
-        ]
+        """BASE-QUOTE from the exchange's own currencies."""
+        return exchange_instruments(body, self._scaled)
 
     def _level2(self, frame: bytes) -> Sequence[Message]:
         """An image has neither time nor id, a change has a time: its microseconds are the update id."""

@@ -11,17 +11,24 @@ from venues.integers import Id
 __all__ = [
     "AdvancedAnswer",
     "AdvancedProduct",
+    "AdvancedProducts",
     "AdvancedTicker",
     "Candle",
+    "CandlesEvent",
     "CandlesFrame",
     "ExchangeAnswer",
     "ExchangeProduct",
     "ExchangeTicker",
     "Head",
+    "L2Event",
     "L2Frame",
+    "Level",
+    "MarketTrade",
     "Match",
     "Snapshot",
+    "TickerEvent",
     "TickerFrame",
+    "TradesEvent",
     "TradesFrame",
     "Update",
     "first_product",
@@ -103,7 +110,7 @@ class ExchangeProduct(msgspec.Struct):
     auction_mode: bool = False
 
 
-# Advanced Trade.
+# Advanced Trade. An empty list may be left out, or be null.
 
 
 class Level(msgspec.Struct, gc=False):
@@ -115,7 +122,7 @@ class Level(msgspec.Struct, gc=False):
 class L2Event(msgspec.Struct):
     type: Literal["snapshot", "update"]
     product_id: str
-    updates: list[Level]
+    updates: list[Level] | None = None
 
 
 class L2Frame(msgspec.Struct):
@@ -133,7 +140,7 @@ class MarketTrade(msgspec.Struct, gc=False):
 
 
 class TradesEvent(msgspec.Struct):
-    trades: list[MarketTrade] = []
+    trades: list[MarketTrade] | None = None
 
 
 class TradesFrame(msgspec.Struct):
@@ -153,7 +160,7 @@ class AdvancedTicker(msgspec.Struct, gc=False):
 
 
 class TickerEvent(msgspec.Struct):
-    tickers: list[AdvancedTicker] = []
+    tickers: list[AdvancedTicker] | None = None
 
 
 class TickerFrame(msgspec.Struct):
@@ -172,7 +179,7 @@ class Candle(msgspec.Struct, gc=False):
 
 
 class CandlesEvent(msgspec.Struct):
-    candles: list[Candle] = []
+    candles: list[Candle] | None = None
 
 
 class CandlesFrame(msgspec.Struct):
@@ -184,7 +191,7 @@ class AdvancedAnswer(msgspec.Struct):
     type: str = ""
     channel: str = ""
     message: str = ""
-    events: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] | None = None
 
 
 class AdvancedProduct(msgspec.Struct):
@@ -227,7 +234,7 @@ read_advanced_products = msgspec.json.Decoder(AdvancedProducts).decode
 
 def first_product(frame: bytes) -> bytes:
     """The product an Advanced Trade frame names first, in its events or in what they list; empty where there is none."""
-    for event in read_advanced_answer(frame).events:
+    for event in read_advanced_answer(frame).events or ():
         for item in (event, *(one for items in event.values() if isinstance(items, list) for one in items)):
             if isinstance(item, dict) and isinstance(item.get("product_id"), str):
                 return str(item["product_id"]).encode()

@@ -35,6 +35,8 @@ _PATH = "/v2"
 _SYMBOLS_IN_REQUEST = 50
 _HEAD = b'{"channel":"'
 _SYMBOL = b'"symbol":"'
+_DATA = frozenset({"book", "ticker", "trade", "ohlc"})
+"""Channels whose frames name an instrument; one without entries (no trades yet) names none."""
 _NAMES_OF_V1 = {"XBT": "BTC", "XDG": "DOGE"}
 
 
@@ -185,6 +187,8 @@ class KrakenSpot(Adapter):
 
 def _notice(notice: wire.Notice) -> Control:
     if notice.channel == "heartbeat":
+        return Control("alive")
+    if notice.channel in _DATA and not notice.data:
         return Control("alive")
     if notice.channel != "status" or not notice.data:
         return Control("unknown", f"channel {notice.channel}")

@@ -97,7 +97,7 @@ def test_the_simulator_gets_what_was_chosen() -> None:
     chosen = exchange(markets=("usdm",), symbols="BTC-USDT, BTC-USDT,SOL-USDT", rate=5000.0, seed=7)
     arguments = " ".join(chosen.arguments())
     assert "--market usdm --symbols BTC-USDT,SOL-USDT --rate 5000.0 --seed 7" in arguments
-    websocket, rest = chosen.addresses("usdm")
+    websocket, rest = chosen.addresses("binance.usdm")
     assert int(rest.rpartition(":")[2]) == int(websocket.rpartition(":")[2]) + 1
 
 
@@ -149,7 +149,7 @@ def test_what_a_killed_exchange_had_sent_is_kept() -> None:
     chosen.ask(lambda _: None)
     chosen.began_anew()
     chosen.ask(lambda _: counts(20))
-    assert chosen.sent("spot") == Sent(120, 2, finished=True)
+    assert chosen.sent("binance.spot") == Sent(120, 2, finished=True)
     assert not chosen.finished  # only recordings come to an end
 
 
@@ -159,10 +159,10 @@ def test_the_last_words_of_the_exchange_are_its_final_counts(tmp_path: Path) -> 
     log = tmp_path / "exchange.log"
     log.write_text("something else\n" + json.dumps(final) + "\n", encoding="utf-8")
     chosen.read_last_words(log)
-    assert chosen.sent("spot").frames == 7
+    assert chosen.sent("binance.spot").frames == 7
     log.write_text("killed\n", encoding="utf-8")
     chosen.read_last_words(log)
-    assert chosen.sent("spot").frames == 7
+    assert chosen.sent("binance.spot").frames == 7
 
 
 def test_more_than_one_symbol_for_recordings_is_refused() -> None:

@@ -173,7 +173,7 @@ BAD = [
         id="unknown kind",
     ),
     pytest.param(Record(1, b"\xff", trade(1, 1).value, trade(1, 1).headers), "UTF-8", id="key of no text"),
-    pytest.param(Record(1, b"BTCUSDT", None, trade(1, 1).headers), "Not a Binance", id="no value"),
+    pytest.param(Record(1, b"BTCUSDT", None, trade(1, 1).headers), "Not a binance", id="no value"),
 ]
 
 

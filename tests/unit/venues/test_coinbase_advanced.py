@@ -317,6 +317,15 @@ def test_control_frames() -> None:
     assert (refused.kind, refused.error) == ("error", "authentication failure")
 
 
+@pytest.mark.parametrize("nothing", [[], None])
+@pytest.mark.parametrize(("channel", "named"), [("market_trades", "trades"), ("candles", "candles")])
+def test_a_product_nobody_trades_begins_with_nothing(channel: str, named: str, nothing: Any) -> None:
+    empty = frame(channel, [{"type": "snapshot", named: nothing}])
+    assert VENUE.route(empty) is None
+    assert VENUE.control(empty).kind == "alive"
+    assert VENUE.decode(channel, empty) == []
+
+
 def test_one_message_a_channel_and_heartbeats_first() -> None:
     options = StreamOptions(("book", "best", "trades", "ticker", "klines"), kline_intervals=("1m", "5m"))
     [plan] = VENUE.plan(["BTC-USD", "ETH-USD"], options)

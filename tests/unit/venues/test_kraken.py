@@ -318,6 +318,7 @@ def rejected(request_id: int) -> bytes:
         (STATUS, Control("alive")),
         (STATUS.replace(b"online", b"maintenance"), Control("alive", "Kraken's system is maintenance.")),
         (HEARTBEAT, Control("alive")),
+        (b'{"channel":"trade","type":"snapshot","data":[]}', Control("alive")),
         (PONG, Control("alive")),
         (ACK, Control("ack")),
         (ACK.replace(b"subscribe", b"unsubscribe"), Control("ack")),
