@@ -33,7 +33,7 @@ def _lines() -> Iterator[str]:
     yield f"- **{recording}**: frames as an exchange sent them, recorded, and decoded by the tests;"
     yield f"- **{document}**: the exchange's documents, or frames that others captured and published;"
     yield f"- **{unverified}**: neither; it is what we believe, and may be wrong;"
-    yield f"- **{_NONE}**: the market does not have it, or not for everybody."
+    yield f"- **{_NONE}**: the market does not have it."
     yield ""
     yield "No exchange was connected to while this was written."
     yield ""
