@@ -141,6 +141,8 @@ class MarketSettings(_Section):
         "liquidations",
     )
     """What is collected, as far as the exchange has it."""
+    depth: PositiveInt | None = None
+    """Levels a side of the books that are streamed, where the exchange offers several depths; its most where not set."""
     kline_intervals: tuple[str, ...] = ("1m",)
     """Bars that are collected: `1m`, `5m`, `1h`, `1d` …, as far as the exchange has them."""
     trades: Literal["trade", "aggTrade"] = "trade"

@@ -61,7 +61,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     Raises a :class:`BookmillError` when it cannot start, when no market has a symbol that exists, and when Kafka takes
     no more.
     """
-    venues = {key: venue(*key) for key in chosen}
+    venues = {key: venue(*key, market.depth) for key, market in chosen.items()}
     addresses = resolve(settings)
     topics = [raw(*key) for key in chosen]
     ensure_topics(

@@ -41,7 +41,8 @@ def run(
     unit: str | None = None,
 ) -> None:
     """Replay, wait when ``patience_s`` says how long, and print the counts on stdout."""
-    speaks = venue(exchange, market)
+    configured = settings.exchanges.get(exchange, {}).get(market)
+    speaks = venue(exchange, market, configured.depth if configured else None)
     if "-" not in symbol:
         raise ConfigurationError(f"'{symbol}' is no BASE-QUOTE.", hint="Write it like BTC-USDT.")
     addresses = resolve(settings)

@@ -169,5 +169,5 @@ class Hub:
 
     def total(self, what: Literal["published", "sent", "unsent"]) -> int:
         """The same over all streams."""
-        counted = sum(getattr(channel, what) for channel in self.channels.values() if not channel.beside)
+        counted: int = sum(getattr(channel, what) for channel in self.channels.values() if not channel.beside)
         return counted + (0 if what == "unsent" else self.answered)

@@ -7,7 +7,7 @@ from typing import ClassVar, TypeVar
 
 import msgspec
 
-from bookmill.errors import FrameError
+from bookmill.errors import ConfigurationError, FrameError
 from venues.interface import Channel, Continuity, KeepAlive, Levels, Limits, RestRequest, Verdict
 from venues.messages import BookDiff, BookImage, Checksum, Message
 from venues.numbers import ScaledNumbers
@@ -38,6 +38,9 @@ class Adapter:
     contracts: bool = False
     repeats_trades: bool = False
     keep_alive: KeepAlive | None = None
+    depths: tuple[int, ...] = ()
+    """Levels a side that its books can be subscribed with, the usual one first; none: it has one form only."""
+    depth: int = 0
     image_channels: frozenset[str] = frozenset()
     market_wide: frozenset[str] = frozenset()
 
@@ -53,6 +56,15 @@ class Adapter:
                 self._beginnings.append((name[:-1], getattr(self, method)))
             else:
                 self._exact[name] = getattr(self, method)
+
+    def set_depth(self, depth: int) -> None:
+        """Books with so many levels a side; raises :class:`ConfigurationError` where the venue does not offer them."""
+        if depth not in self.depths:
+            raise ConfigurationError(
+                f"{self.exchange}.{self.market} has no books of {depth} levels a side.",
+                hint=f"It has {', '.join(map(str, self.depths))}." if self.depths else "Leave the depth out.",
+            )
+        self.depth = depth
 
     def sequence(self, frame: bytes) -> int | None:  # noqa: ARG002  for venues that have one
         """No venue-wide counter."""

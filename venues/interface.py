@@ -178,10 +178,15 @@ class Venue(Protocol):
     """Whether a new connection brings trades again that the one before has brought."""
     keep_alive: KeepAlive | None
     """None where answering the exchange's own pings is all it asks."""
+    depths: tuple[int, ...]
+    """Levels a side that its books can be subscribed with, the usual one first; none: it has one form only."""
     image_channels: frozenset[str]
     """Its channels that begin with an image of all that is, on each connection and each subscription anew."""
     market_wide: frozenset[str]
     """Its channels that bring all instruments of the market at once: frames of those not collected are passed over."""
+
+    def set_depth(self, depth: int) -> None:
+        """Books with so many levels a side; raises :class:`ConfigurationError` where the venue does not offer them."""
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """Spread instruments over connections within the venue's limits."""

@@ -50,8 +50,11 @@ def exchanges() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def venue(exchange: str, market: str) -> Venue:
-    """A new object of the venue of that name; raises :class:`ConfigurationError` that names the nearest."""
+def venue(exchange: str, market: str, depth: int | None = None) -> Venue:
+    """A new object of the venue of that name, with books of ``depth`` levels a side (None: its usual ones).
+
+    Raises :class:`ConfigurationError` that names the nearest, or the depths there are.
+    """
     names = known()
     name = f"{exchange}.{market}"
     if name not in names:
@@ -62,11 +65,14 @@ def venue(exchange: str, market: str) -> Venue:
         )
     module, _, made_by = names[name].partition(":")
     try:
-        return cast("Venue", getattr(importlib.import_module(module), made_by)())
+        made = cast("Venue", getattr(importlib.import_module(module), made_by)())
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(
             f"The adapter of {name}, {names[name]}, cannot be loaded: {error}."
         ) from error
+    if depth is not None:
+        made.set_depth(depth)
+    return made
 
 
 @cache

@@ -370,18 +370,21 @@ _LINEAR = {
 }
 _INVERSE = {**_LINEAR, "settleCcy": "BTC", "ctType": "inverse", "ctVal": "100", "instFamily": "BTC-USD"}
 _SWAP_BODY = _body(
-    _row("BTC-USDT-SWAP", "0.1", "0.01", **_LINEAR, ctVal="0.01", instFamily="BTC-USDT"),
-    _row("ETH-USDT-SWAP", "0.01", "0.01", **_LINEAR, ctVal="0.1", instFamily="ETH-USDT"),
-    _row("BTC-USD-SWAP", "0.1", "1", **_INVERSE),
-    _row("OLD-USDT-SWAP", "0.1", "1", "suspend", **_LINEAR, ctVal="10", instFamily="OLD-USDT"),
+    _row("BTC-USDT-SWAP", "0.1", "0.01", **_LINEAR, instType="SWAP", ctVal="0.01", instFamily="BTC-USDT"),
+    _row("ETH-USDT-SWAP", "0.01", "0.01", **_LINEAR, instType="SWAP", ctVal="0.1", instFamily="ETH-USDT"),
+    _row("BTC-USD-SWAP", "0.1", "1", **_INVERSE, instType="SWAP"),
+    _row(
+        "OLD-USDT-SWAP", "0.1", "1", "suspend", **_LINEAR, instType="SWAP", ctVal="10", instFamily="OLD-USDT"
+    ),
 )
 _FUTURES_BODY = _body(
-    _row("BTC-USD-261225", "0.1", "1", **{**_INVERSE, "expTime": "1798185600000"}),
+    _row("BTC-USD-SWAP", "0.1", "1", **_INVERSE, instType="SWAP"),
+    _row("BTC-USD-261225", "0.1", "1", **{**_INVERSE, "expTime": "1798185600000", "instType": "FUTURES"}),
     _row(
         "BTC-USDT-261225",
         "0.1",
         "0.01",
-        **{**_LINEAR, "expTime": "1798185600000"},
+        **{**_LINEAR, "expTime": "1798185600000", "instType": "FUTURES"},
         ctVal="0.01",
         instFamily="BTC-USDT",
     ),

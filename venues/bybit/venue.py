@@ -60,12 +60,17 @@ class _Bybit(BybitFrames):
     )
     continuity: Continuity = BybitContinuity()
     keep_alive: KeepAlive | None = KeepAlive(20.0, '{"op":"ping"}')
-    depth: ClassVar[int] = BOOK_DEPTH
-    image_channels = frozenset({f"orderbook.{BOOK_DEPTH}"})
+    depths = (BOOK_DEPTH, 200, 50)
+    depth = BOOK_DEPTH
 
     def __init__(self) -> None:
         super().__init__()
         self._route_of: dict[bytes, Route] = {}
+
+    @property
+    def image_channels(self) -> frozenset[str]:  # type: ignore[override]
+        """Its books, whose depth the channel names."""
+        return frozenset({f"orderbook.{self.depth}"})
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """An instrument's topics stand in requests of their own: one bad topic fails its whole list, and so costs no other instrument."""

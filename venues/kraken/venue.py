@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 from bookmill.errors import FrameError
 from venues.adapter import UNREADABLE, Adapter, Decoder, chunks
@@ -59,17 +58,20 @@ class KrakenSpot(Adapter):
     continuity: Continuity = KrakenContinuity()
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
     keep_alive = KeepAlive(30.0, '{"method":"ping"}')
-    depth: ClassVar[int] = 1000
-    """Levels a side of the books subscribed to: 10, 25, 100, 500 or 1000."""
-    image_channels = frozenset({f"book.{depth}"})
+    depths = (1000, 500, 100, 25, 10)
+    depth = depths[0]
 
     def __init__(self) -> None:
         super().__init__()
         self._route_of: dict[bytes, Route] = {}
         self._frames = Frames(self._scaled)
-        self._books = requests.book(self.depth)
 
     # What to ask for.
+
+    @property
+    def image_channels(self) -> frozenset[str]:  # type: ignore[override]
+        """Its books, whose depth the channel names."""
+        return frozenset({f"book.{self.depth}"})
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """Whole instruments to a connection, fifty of them in each request for a channel."""
@@ -92,7 +94,10 @@ class KrakenSpot(Adapter):
 
     def resubscribe(self, wire_symbol: str) -> Sequence[str]:
         """A second subscription alone would be refused ("Already subscribed") and bring no image."""
-        return [self._books.request(method, [wire_symbol]) for method in ("unsubscribe", "subscribe")]
+        return [
+            requests.book(self.depth).request(method, [wire_symbol])
+            for method in ("unsubscribe", "subscribe")
+        ]
 
     # What is no market data.
 
@@ -165,7 +170,7 @@ class KrakenSpot(Adapter):
         symbol = what.data[0].symbol
         match what.channel:
             case "book":
-                route = Route(self._books.channel, symbol)
+                route = Route(requests.book(self.depth).channel, symbol)
             case "ohlc":  # its time stands before the symbol
                 return Route(f"ohlc.{what.data[0].interval}", symbol)
             case "ticker" | "trade":

@@ -17,13 +17,13 @@ __all__ = ["parse_instruments"]
 _scaled = ScaledNumbers()
 
 
-def parse_instruments(body: bytes) -> Sequence[Instrument]:
-    """Instruments of an answer to ``public/instruments``; raises :class:`FrameError`."""
+def parse_instruments(body: bytes, kind: str) -> Sequence[Instrument]:
+    """Instruments of that ``instType`` in an answer to ``public/instruments``; raises :class:`FrameError`."""
     try:
         answer = wire.read_instruments(body)
         if answer.code != "0":
             raise FrameError(f"OKX refuses to list its instruments: {answer.code} {answer.msg}.")
-        return [_instrument(row) for row in answer.data]
+        return [_instrument(row) for row in answer.data if row.instType == kind]
     except UNREADABLE as error:
         raise FrameError(f"OKX's instruments cannot be read: {error}.") from error
 

@@ -115,7 +115,7 @@ class _Okx(OkxDecoding):
 
     def parse_instruments(self, body: bytes) -> Sequence[Instrument]:
         """See :mod:`venues.okx.instruments`."""
-        return parse_instruments(body)
+        return parse_instruments(body, self._kind)
 
 
 class OkxSpot(_Okx):

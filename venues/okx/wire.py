@@ -209,6 +209,7 @@ class InstrumentRow(msgspec.Struct, gc=False):
     """Of old (2022: ``uly``, no ``instFamily``) and new metadata; empty texts where a field does not apply."""
 
     instId: str  # noqa: N815
+    instType: str  # noqa: N815
     state: str
     tickSz: str  # noqa: N815
     lotSz: str  # noqa: N815

@@ -489,7 +489,8 @@ def listed(**fields: str) -> bytes:
 
 
 def contract(wire_symbol: str, **fields: str) -> bytes:
-    return listed(instId=wire_symbol, baseCcy="", quoteCcy="", lotSz="1", **fields)
+    kind = "SWAP" if wire_symbol.endswith("-SWAP") else "FUTURES"
+    return listed(instId=wire_symbol, instType=kind, baseCcy="", quoteCcy="", lotSz="1", **fields)
 
 
 def test_spot_is_named_by_base_and_quote() -> None:
