@@ -12,9 +12,15 @@ from venues.interface import Channel, Continuity, KeepAlive, Levels, Limits, Res
 from venues.messages import BookDiff, BookImage, Checksum, Message
 from venues.numbers import ScaledNumbers
 
-__all__ = ["Adapter", "Decoder", "Following", "Ordered", "chunks", "dated"]
+__all__ = ["UNREADABLE", "Adapter", "Decoder", "Following", "Ordered", "chunks", "dated"]
 
 _T = TypeVar("_T")
+
+UNREADABLE: tuple[type[Exception], ...] = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What reading a text can raise: it is no JSON, not of the shape, no UTF-8, no number, it has a thousand brackets."""
+
+_MISREAD: tuple[type[Exception], ...] = (*UNREADABLE, IndexError, KeyError, TypeError)
+"""Beside that, what a venue's own text can do to a decoder: a short list, a word where a number belongs."""
 
 Decoder = Callable[[bytes], Sequence[Message]]
 
@@ -89,8 +95,7 @@ class Adapter:
             return decoder(frame)
         except FrameError:
             raise
-        except (msgspec.MsgspecError, ValueError, IndexError, KeyError, TypeError, RecursionError) as error:
-            # What a venue's own text can do to reading it: a short list, a word where a number belongs, a thousand brackets.
+        except _MISREAD as error:
             raise FrameError(f"Not a {self.exchange} {channel} frame: {error}.") from error
 
     def _decoder(self, channel: str) -> Decoder | None:

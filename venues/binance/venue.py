@@ -13,6 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from bookmill.errors import FrameError
+from venues.adapter import UNREADABLE
 from venues.binance import wire
 from venues.binance.decoding import Decoding
 from venues.binance.instruments import read_instruments
@@ -58,7 +59,7 @@ class Binance(Decoding):
         else:
             try:
                 name = wire.read_combined(frame).stream.encode()
-            except (msgspec.MsgspecError, ValueError, RecursionError):
+            except UNREADABLE:
                 return None
         return self._route_of.get(name) or self._learn_route(name)
 
@@ -88,7 +89,7 @@ class Binance(Decoding):
         """
         try:
             answer = wire.read_answer(frame)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        except UNREADABLE as error:
             return Control("unknown", str(error))
         if answer.code is not None:
             return Control("error", f"{answer.code} {answer.msg}")
@@ -104,14 +105,7 @@ class Binance(Decoding):
         """BASE-QUOTE from the exchange's own base and quote; a dated contract keeps its date behind them."""
         try:
             return read_instruments(body, self._scaled)
-        except (
-            msgspec.MsgspecError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except UNREADABLE as error:
             raise FrameError(f"Binance {self.market} exchangeInfo cannot be read: {error}.") from error
 
     def snapshot_request(self, wire_symbol: str, levels: int | None) -> RestRequest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from venues.adapter import dated
 from venues.bybit.wire import Symbol
+from venues.integers import whole
 from venues.messages import Instrument
 from venues.numbers import ScaledNumbers
 from venues.units import Unit
@@ -16,9 +17,9 @@ _DAY_MS = 86_400_000
 def instrument(symbol: Symbol, unit: Unit, scaled: ScaledNumbers) -> Instrument:
     """One instrument. A perpetual's ``deliveryTime`` is that of its delisting, and no date of the contract.
 
-    Raises ValueError for a delivery time that is no number of milliseconds.
+    Raises :class:`FrameError` for a delivery time that is no number of milliseconds.
     """
-    expiry_ms = int(symbol.deliveryTime) if symbol.contractType.endswith("Futures") else 0
+    expiry_ms = whole(symbol.deliveryTime) if symbol.contractType.endswith("Futures") else 0
     lots = symbol.lotSizeFilter
     return Instrument(
         wire_symbol=symbol.symbol,

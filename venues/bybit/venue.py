@@ -10,10 +10,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
-import msgspec
-
 from bookmill.errors import FrameError
-from venues.adapter import chunks
+from venues.adapter import UNREADABLE, chunks
 from venues.bybit import wire
 from venues.bybit.continuity import BybitContinuity
 from venues.bybit.frames import BybitFrames
@@ -134,7 +132,7 @@ class _Bybit(BybitFrames):
         elif b'"topic"' in frame:
             try:
                 name = wire.read_topic(frame).topic.encode()
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 return None
         else:
             return None
@@ -155,7 +153,7 @@ class _Bybit(BybitFrames):
         """
         try:
             answer = wire.read_answer(frame)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             text = frame.decode("utf-8", "replace")
             return (
                 Control("error", text)
@@ -191,7 +189,7 @@ class _Bybit(BybitFrames):
             if answer.retCode:
                 raise FrameError(f"Bybit {self.market} lists nothing: {answer.retCode} {answer.retMsg}.")
             return [instrument(symbol, self._unit, self._scaled) for symbol in answer.result.symbols or ()]
-        except (msgspec.MsgspecError, ValueError) as error:
+        except UNREADABLE as error:
             raise FrameError(f"Bybit {self.market} instruments-info cannot be read: {error}.") from error
 
 

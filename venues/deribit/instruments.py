@@ -6,10 +6,8 @@ Amounts are US dollars where the contract is ``reversed`` (inverse) and no optio
 
 from __future__ import annotations
 
-import msgspec
-
 from bookmill.errors import FrameError
-from venues.adapter import dated
+from venues.adapter import UNREADABLE, dated
 from venues.deribit import wire
 from venues.messages import Instrument
 from venues.numbers import SCALE, ScaledNumbers, plain_text
@@ -42,7 +40,7 @@ def parse(body: bytes, market: str) -> list[Instrument]:
             for one in listings
             if listed(one) == market and _contract(one) is not None
         ]
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise FrameError(f"Deribit's get_instruments cannot be read: {error}.") from error
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import msgspec
 
-from venues.adapter import Following, chunks
+from venues.adapter import UNREADABLE, Following, chunks
 from venues.deribit import instruments, wire
 from venues.deribit.channels import OFFERED, name_of, route_of, sources
 from venues.deribit.frames import DeribitFrames
@@ -110,7 +110,7 @@ class _Deribit(DeribitFrames):
             return None
         try:
             text = wire.read_channel(frame)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return None
         return self._learn_route(text.encode(), text)
 
@@ -135,7 +135,7 @@ class _Deribit(DeribitFrames):
                 return Control("unknown")
             if answer.id in self._asked:
                 return Control("ack", refused=self._refused(answer.id, wire.read_names(answer.result)))
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             return Control("unknown", str(error))
         return Control("ack")
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import msgspec
-
 from bookmill.errors import FrameError
-from venues.adapter import Adapter, Decoder, chunks
+from venues.adapter import UNREADABLE, Adapter, Decoder, chunks
 from venues.interface import (
     Channel,
     ConnectionPlan,
@@ -109,7 +107,7 @@ class KrakenSpot(Adapter):
             if frame.startswith(_HEAD):
                 return _notice(wire.read_notice(frame))
             return self._answer(wire.read_answer(frame))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             return Control("unknown", str(error))
 
     def _answer(self, answer: wire.Answer) -> Control:
@@ -135,7 +133,7 @@ class KrakenSpot(Adapter):
         """Errors come with status 200, named in ``error``. Pairs without a name for websockets have no streams: no instruments."""
         try:
             answer = wire.read_asset_pairs(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise FrameError(f"Kraken's AssetPairs cannot be read: {error}.") from error
         if answer.error:
             raise FrameError(f"Kraken answers AssetPairs with {', '.join(answer.error)}.")
@@ -165,7 +163,7 @@ class KrakenSpot(Adapter):
     def _learn_route(self, frame: bytes, head: bytes) -> Route | None:
         try:
             what = wire.read_head(frame)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             return None
         if not what.data:
             return None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from venues.adapter import UNREADABLE
 from venues.interface import (
     Channel,
     ConnectionPlan,
@@ -85,7 +86,7 @@ class _Okx(OkxDecoding):
             if not wire_symbol:
                 rows = wire.read_liquidations(frame).data if channel == LIQUIDATIONS else ()
                 return Route(channel, rows[0].instId) if rows else None
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return None
         route = Route(channel, self._named(channel, wire_symbol))
         if key:

@@ -560,7 +560,7 @@ def test_a_contract_that_does_not_say_its_size_cannot_be_collected() -> None:
         (b'{"msg":"Too Many Requests","code":"50011"}', "50011"),
         (b"<html>", "cannot be read"),
         (listed(tickSz="x"), "cannot be read|Not a number"),
-        (listed(expTime="soon"), "cannot be read"),
+        (listed(expTime="soon"), "Not a whole number"),
     ],
 )
 def test_an_answer_that_lists_nothing_is_a_frame_error(body: bytes, said: str) -> None:
