@@ -29,6 +29,7 @@ class Adapter:
     limits: Limits
     continuity: Continuity
     channels: frozenset[Channel] = frozenset()
+    kline_intervals: tuple[str, ...] = ()
     contracts: bool = False
     repeats_trades: bool = False
     keep_alive: KeepAlive | None = None

@@ -62,6 +62,7 @@ class _Bybit(BybitFrames):
     )
     continuity: Continuity = BybitContinuity()
     keep_alive: KeepAlive | None = KeepAlive(20.0, '{"op":"ping"}')
+    kline_intervals = tuple(INTERVALS)
     depth: ClassVar[int] = BOOK_DEPTH
     image_channels = frozenset({f"orderbook.{BOOK_DEPTH}"})
 

@@ -60,6 +60,7 @@ class KrakenSpot(Adapter):
     )
     continuity: Continuity = KrakenContinuity()
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
+    kline_intervals = requests.INTERVALS
     keep_alive = KeepAlive(30.0, '{"method":"ping"}')
     depth: ClassVar[int] = 1000
     """Levels a side of the books subscribed to: 10, 25, 100, 500 or 1000."""
