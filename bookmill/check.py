@@ -216,7 +216,8 @@ def _market_check(exchange: str, market: str, chosen: MarketSettings) -> Callabl
         request = venue.instruments_request()
         url = f"{address}{request.path}"
         variable = f"BOOKMILL_EXCHANGES__{exchange}__{market}__REST_URL".upper()
-        answer = _get(url, f"{exchange}.{market}", variable, params=dict(request.params))
+        way = {"proxy": chosen.proxy.get_secret_value()} if chosen.proxy else {}
+        answer = _get(url, f"{exchange}.{market}", variable, params=dict(request.params), **way)
         try:
             listed = {
                 name.upper()
@@ -231,9 +232,17 @@ def _market_check(exchange: str, market: str, chosen: MarketSettings) -> Callabl
                 f"{address} answers, but does not list {', '.join(missing)}.",
                 hint=f"Correct exchanges.{exchange}.{market}.symbols.",
             )
-        return f"answers at {address}, lists {', '.join(chosen.symbols)}"
+        return f"answers at {address}, lists {', '.join(chosen.symbols)}{_without(venue, chosen)}"
 
     return run
+
+
+def _without(venue: Any, chosen: MarketSettings) -> str:
+    """The bars that are passed over, where the settings ask for bars themselves."""
+    if "klines" not in chosen.channels or "kline_intervals" not in chosen.model_fields_set:
+        return ""
+    others = [interval for interval in chosen.kline_intervals if interval not in venue.kline_intervals]
+    return f"; has no bars of {', '.join(others)}" if others else ""
 
 
 def _venue(exchange: str, market: str, chosen: MarketSettings) -> Any:
