@@ -1,4 +1,4 @@
-"""What adapters have in common: defaults for what most venues do not have, and decoding by channel. A new venue starts here."""
+"""What adapters have in common: defaults for what most venues do not have, and decoding by channel. A new venue starts here (docs/adding-an-exchange.md)."""
 
 from __future__ import annotations
 

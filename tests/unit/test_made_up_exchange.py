@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from venues.messages import BookDiff, BookImage, Ticker, Trade
 from venues.registry import exchanges, venue
 
 ROOT = Path(__file__).resolve().parents[2]
+ADAPTER = "agora.spot=tests.made_up.adapter:AgoraSpot"
+DIALECT = "agora.spot=tests.made_up.simulated:spot"
 PAGE = ROOT / "docs" / "adding-an-exchange.md"
 
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BOOKMILL_ADAPTERS", "agora.spot=tests.made_up.adapter:AgoraSpot")
-    monkeypatch.setenv("BOOKMILL_SIMULATORS", "agora.spot=tests.made_up.simulated:spot")
+    monkeypatch.setenv("BOOKMILL_ADAPTERS", ADAPTER)
+    monkeypatch.setenv("BOOKMILL_SIMULATORS", DIALECT)
 
 
 def test_everything_is_understood_and_the_books_are_true() -> None:
@@ -84,3 +87,27 @@ def test_no_other_file_of_the_project_knows_it() -> None:
     ]
     assert len(files) > 100
     assert not [path for path in files if "agora" in path.read_text(encoding="utf-8").lower()]
+
+
+def unindented(text: str) -> str:
+    """The formatter takes quoted code to the margin."""
+    return "\n".join(line.strip() for line in text.splitlines())
+
+
+def test_the_page_quotes_the_code_as_it_is() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    quoted = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    sources = [
+        unindented(path.read_text(encoding="utf-8"))
+        for path in (ROOT / "tests/made_up/adapter.py", ROOT / "tests/made_up/simulated.py", Path(__file__))
+    ]
+    assert len(quoted) > 10
+    assert [block for block in quoted if not any(unindented(block) in source for source in sources)] == []
+
+
+def test_what_the_page_points_at_is_there() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)]+)\)", page)
+    assert [target for target in targets if not (PAGE.parent / target).exists()] == []
+    for name, value in (("ADAPTERS", ADAPTER), ("SIMULATORS", DIALECT)):
+        assert f"export BOOKMILL_{name}={value}\n" in page
