@@ -211,32 +211,44 @@ def _market_check(exchange: str, market: str, chosen: MarketSettings) -> Callabl
     def run() -> str:
         from bookmill.errors import FrameError
 
-        venue = _venue(exchange, market)
+        venue = _venue(exchange, market, chosen)
         address = chosen.rest_url or venue.rest_url
         request = venue.instruments_request()
         url = f"{address}{request.path}"
         variable = f"BOOKMILL_EXCHANGES__{exchange}__{market}__REST_URL".upper()
-        answer = _get(url, f"{exchange}.{market}", variable, params=dict(request.params))
+        way = {"proxy": chosen.proxy.get_secret_value()} if chosen.proxy else {}
+        answer = _get(url, f"{exchange}.{market}", variable, params=dict(request.params), **way)
         try:
-            offered = venue.parse_instruments(answer)
-            listed = {one.symbol.upper() for one in offered} | {one.wire_symbol.upper() for one in offered}
+            listed = {
+                name.upper()
+                for instrument in venue.parse_instruments(answer)
+                for name in (instrument.symbol, instrument.wire_symbol)
+            }
         except FrameError as error:
             raise UnavailableError(f"{url} gives no list of instruments: {error.message}") from error
-        missing = [symbol for symbol in chosen.symbols if symbol.upper() not in listed]
+        missing = [symbol for symbol in chosen.symbols if symbol.strip().upper() not in listed]
         if missing:
             raise ConfigurationError(
                 f"{address} answers, but does not list {', '.join(missing)}.",
                 hint=f"Correct exchanges.{exchange}.{market}.symbols.",
             )
-        return f"answers at {address}, lists {', '.join(chosen.symbols)}"
+        return f"answers at {address}, lists {', '.join(chosen.symbols)}{_without(venue, chosen)}"
 
     return run
 
 
-def _venue(exchange: str, market: str) -> Any:
-    """The venue of that name, found by entry point: this room imports no other."""
+def _without(venue: Any, chosen: MarketSettings) -> str:
+    """The bars that are passed over, where the settings ask for bars themselves."""
+    if "klines" not in chosen.channels or "kline_intervals" not in chosen.model_fields_set:
+        return ""
+    others = [interval for interval in chosen.kline_intervals if interval not in venue.kline_intervals]
+    return f"; has no bars of {', '.join(others)}" if others else ""
+
+
+def _venue(exchange: str, market: str, chosen: MarketSettings) -> Any:
+    """The venue of that name, found by entry point: this room imports no other. Raises what is wrong with the choice."""
     make = next(iter(entry_points(group="bookmill.venues", name="venue"))).load()
-    return make(exchange, market)
+    return make(exchange, market, chosen=chosen)
 
 
 def _get(url: str, what: str, variable: str, **arguments: Any) -> bytes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import gc
 import secrets
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -23,8 +24,7 @@ from producers.statistics import ProducerPart
 from schemas import registry
 from schemas.admin import ensure_topics
 from schemas.catalogue import CONTROL_REQUESTS, INSTRUMENTS, dead_letters, raw
-from venues import registry as registered
-from venues.registry import venue
+from venues.registry import exchanges, require_exchange, venue
 
 __all__ = ["chosen_markets", "run"]
 
@@ -39,22 +39,49 @@ def chosen_markets(
 ) -> dict[tuple[str, str], MarketSettings]:
     """What to collect: the enabled markets of the settings, narrowed by what the command line names.
 
-    A market named on the command line is collected even when the settings do not have it, or have it disabled; an exchange that
-    is named and not in the settings with all its markets.
+    A market named on the command line is collected even when the settings do not have it, or have it disabled. Without an
+    exchange beside it, it is that of those exchanges of the settings that have it there, or of those that offer it.
     """
-    chosen: dict[tuple[str, str], MarketSettings] = {}
-    for name in [exchange] if exchange else settings.exchanges:
-        configured = settings.exchanges.get(name, {})
-        for market in markets or configured or registered.markets(name):
-            one = configured.get(market, MarketSettings())
-            if markets or not configured or one.enabled:
-                chosen[name, market] = one.model_copy(update={"symbols": tuple(symbols)}) if symbols else one
+    if exchange:
+        require_exchange(exchange)
+    configured = {exchange: settings.exchanges.get(exchange, {})} if exchange else settings.exchanges
+    if markets:
+        chosen = {
+            (name, market): configured[name].get(market, MarketSettings())
+            for market in markets
+            for name in ([exchange] if exchange else _with(market, configured))
+        }
+    else:
+        chosen = {
+            (name, market): one
+            for name, of_exchange in configured.items()
+            for market, one in of_exchange.items()
+            if one.enabled
+        }
     if not chosen:
         raise ConfigurationError(
-            "There is no market to collect.",
-            hint="Enable one under 'exchanges' in the settings, or give --market.",
+            f"The settings collect no market{f' of {exchange}' if exchange else ''}.",
+            hint=f"Enable one under 'exchanges{f'.{exchange}' if exchange else ''}', or give --market.",
         )
+    if symbols:
+        chosen = {key: one.model_copy(update={"symbols": tuple(symbols)}) for key, one in chosen.items()}
     return chosen
+
+
+def _with(market: str, configured: Mapping[str, Mapping[str, MarketSettings]]) -> list[str]:
+    """The exchanges of the settings that have this market there; else those that offer it."""
+    offered = exchanges()
+    found = [name for name, of_exchange in configured.items() if market in of_exchange] or [
+        name for name in configured if market in offered.get(name, ())
+    ]
+    if not found:
+        known = dict.fromkeys(each for name in configured for each in offered.get(name, ()))
+        close = difflib.get_close_matches(market, known, n=1)
+        raise ConfigurationError(
+            f"No exchange of the settings has a market '{market}'.",
+            hint=f"Did you mean '{close[0]}'?" if close else f"They have {', '.join(known)}.",
+        )
+    return found
 
 
 async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings]) -> None:
@@ -63,7 +90,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     Raises a :class:`BookmillError` when it cannot start, when no market has a symbol that exists, and when Kafka takes
     no more.
     """
-    venues = {key: venue(*key, market.depth) for key, market in chosen.items()}
+    venues = {key: venue(*key, chosen=market) for key, market in chosen.items()}
     addresses = resolve(settings)
     topics = [raw(*key) for key in chosen]
     ensure_topics(
@@ -76,8 +103,8 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     writer = KafkaWriter(
         settings.kafka, addresses.kafka, buffer_messages=settings.producer.kafka_buffer_messages
     )
-    client = registry.client(settings.registry, addresses.registry)
-    [schema_id] = registry.register(client, addresses.registry, [INSTRUMENTS], prefix=prefix).values()
+    registered = registry.client(settings.registry, addresses.registry)
+    [schema_id] = registry.register(registered, addresses.registry, [INSTRUMENTS], prefix=prefix).values()
     log = InstrumentLog(
         KafkaWriter(settings.kafka, addresses.kafka, buffer_messages=_METADATA_BUFFER), prefix, schema_id
     )
@@ -100,7 +127,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
         if market is not None and request.kind == "resync":
             loop.call_soon_threadsafe(market.resync, request.wire_symbol, request.asked_s)
 
-    control = ControlReader(settings.kafka, addresses.kafka, client, receive)
+    control = ControlReader(settings.kafka, addresses.kafka, registered, receive)
     part = ProducerPart(list(markets.values()), writer, control)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -102,6 +102,9 @@ class Market:
             aggregated_trades=self._market.trades == "aggTrade",
             kline_intervals=self._market.kline_intervals,
         )
+        others = [bar for bar in options.kline_intervals if bar not in self.venue.kline_intervals]
+        if others and "klines" in options.channels:
+            _log.info("bars are passed over, the exchange has none such", market=self.name, bars=others)
         self.snapshots = self._images(by_wire)
         for number, plan in enumerate(self.venue.plan(list(by_wire), options)):
             streams = [self._stream(route, by_wire[route.wire_symbol]) for route in plan.routes]

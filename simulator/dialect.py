@@ -1,4 +1,5 @@
-"""What a simulated exchange is made of. A new exchange is one module that implements :class:`Dialect`.
+"""What a simulated exchange is made of. A new exchange is one module that implements :class:`Dialect`; :mod:`simulator.plain` is where
+it starts (docs/adding-an-exchange.md).
 
 The sockets, the pacing, the counting and the synthetic order flow are common; a dialect says which paths and messages
 exist, how they are answered, what the limits are and how frames look. It is written from the exchange's documents and shares

@@ -1,4 +1,4 @@
-"""What adapters have in common: defaults for what most venues do not have, and decoding by channel. A new venue starts here."""
+"""What adapters have in common: defaults for what most venues do not have, and decoding by channel. A new venue starts here (docs/adding-an-exchange.md)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import ClassVar, TypeVar
 import msgspec
 
 from bookmill.errors import ConfigurationError, FrameError
-from venues.interface import Channel, Continuity, KeepAlive, Levels, Limits, RestRequest, Verdict
+from venues.interface import Channel, Continuity, KeepAlive, Levels, Limits, RestRequest, Route, Verdict
 from venues.messages import BookDiff, BookImage, Checksum, Message
 from venues.numbers import ScaledNumbers
 
-__all__ = ["UNREADABLE", "Adapter", "Decoder", "Following", "Ordered", "chunks", "dated"]
+__all__ = ["UNREADABLE", "Adapter", "Decoder", "Following", "Ordered", "Routes", "chunks", "dated"]
 
 _T = TypeVar("_T")
 
@@ -35,6 +35,7 @@ class Adapter:
     limits: Limits
     continuity: Continuity
     channels: frozenset[Channel] = frozenset()
+    kline_intervals: tuple[str, ...] = ()
     contracts: bool = False
     repeats_trades: bool = False
     keep_alive: KeepAlive | None = None
@@ -100,6 +101,30 @@ class Adapter:
 
     def _decoder(self, channel: str) -> Decoder | None:
         return next((decoder for begin, decoder in self._beginnings if channel.startswith(begin)), None)
+
+
+class Routes(dict[bytes, Route | None]):
+    """Routes by the bytes of a frame that tell them, so that each is worked out once: ``routes[frame[start:end]]``.
+
+    ``learn`` works one out; None, as for bytes that are no text, is for frames without market data. Bounded: past 100,000 the
+    memory is emptied and starts again.
+    """
+
+    _MOST = 100_000
+
+    def __init__(self, learn: Callable[[str], Route | None]) -> None:
+        super().__init__()
+        self._learn = learn
+
+    def __missing__(self, head: bytes) -> Route | None:
+        if len(self) >= self._MOST:
+            self.clear()
+        try:
+            route = self._learn(head.decode())
+        except UnicodeDecodeError:
+            route = None
+        self[head] = route
+        return route
 
 
 class Ordered:

@@ -172,6 +172,8 @@ class Venue(Protocol):
     continuity: Continuity
     channels: frozenset[Channel]
     """What it offers."""
+    kline_intervals: tuple[str, ...]
+    """The bars it has, shortest first: ``1m``, ``1h``, ``1d``."""
     contracts: bool
     """Whether its quantities are contracts, whose size only its metadata tell."""
     repeats_trades: bool

@@ -33,8 +33,7 @@ class Binance(Decoding):
 
     _streams: ClassVar[Mapping[str, str]]
     """What it offers (``venues.binance.plan``)."""
-    _intervals: ClassVar[frozenset[str]] = FUTURES_INTERVALS
-    """Of its bars."""
+    kline_intervals = FUTURES_INTERVALS
     _paths: ClassVar[Mapping[str, str]] = {"": ""}
     """In front of ``/stream``: the part of the exchange that delivers a channel."""
     _depth_path: str
@@ -49,7 +48,7 @@ class Binance(Decoding):
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """One connection per path and 1024 streams."""
-        names = list(streams(self._streams, self._intervals, options))
+        names = list(streams(self._streams, self.kline_intervals, options))
         return connections(wire_symbols, names, self._paths, self.limits.streams_per_connection)
 
     def route(self, frame: bytes) -> Route | None:

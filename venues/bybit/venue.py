@@ -60,6 +60,7 @@ class _Bybit(BybitFrames):
     )
     continuity: Continuity = BybitContinuity()
     keep_alive: KeepAlive | None = KeepAlive(20.0, '{"op":"ping"}')
+    kline_intervals = tuple(INTERVALS)
     depths = (BOOK_DEPTH, 200, 50)
     depth = BOOK_DEPTH
 

@@ -64,6 +64,7 @@ class CoinbaseAdvanced(Adapter):
     )
     continuity: Continuity = Ordered()
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
+    kline_intervals = (_INTERVAL,)
     image_channels = frozenset({"l2_data"})
     repeats_trades = True  # the first frame of market_trades
     counts_frames = True

@@ -15,7 +15,7 @@ import msgspec
 
 from venues.adapter import UNREADABLE, Following, chunks
 from venues.deribit import instruments, wire
-from venues.deribit.channels import OFFERED, name_of, route_of, sources
+from venues.deribit.channels import INTERVALS, OFFERED, name_of, route_of, sources
 from venues.deribit.frames import DeribitFrames
 from venues.interface import (
     Channel,
@@ -60,6 +60,7 @@ class _Deribit(DeribitFrames):
     limits = Limits(weight_per_minute=60, streams_per_connection=500, requests_per_s=3, session_s=math.inf)
     continuity: Continuity = Following()
     channels: frozenset[Channel] = OFFERED
+    kline_intervals = tuple(INTERVALS.values())
     image_channels = frozenset({"book"})
 
     _kind: ClassVar[str] = "future"

@@ -57,6 +57,7 @@ class KrakenSpot(Adapter):
     )
     continuity: Continuity = KrakenContinuity()
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
+    kline_intervals = requests.INTERVALS
     keep_alive = KeepAlive(30.0, '{"method":"ping"}')
     depths = (1000, 500, 100, 25, 10)
     depth = depths[0]

@@ -28,7 +28,7 @@ from venues.okx.continuity import OkxContinuity
 from venues.okx.control import explain
 from venues.okx.decoding import OkxDecoding
 from venues.okx.instruments import parse_instruments
-from venues.okx.subscriptions import INDEX, LIQUIDATIONS, argument, plan, request, swap_of
+from venues.okx.subscriptions import BARS, INDEX, LIQUIDATIONS, argument, plan, request, swap_of
 
 __all__ = ["OkxFutures", "OkxSpot", "OkxSwap"]
 
@@ -50,6 +50,7 @@ class _Okx(OkxDecoding):
         ban_statuses=frozenset({429}),
     )
     keep_alive = KeepAlive(20.0, "ping")
+    kline_intervals = tuple(BARS)
     image_channels = frozenset({"books"})
     _kind: str
     """The exchange's ``instType``."""

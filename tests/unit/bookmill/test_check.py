@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -33,7 +34,7 @@ class _Servers(BaseHTTPRequestHandler):
     """A registry, a ClickHouse and an exchange, as far as they are asked."""
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
+        path = urlsplit(self.path).path
         body = {"/subjects": b"[]", "/": b"26.9\n", "/api/v3/exchangeInfo": json.dumps(LISTED).encode()}.get(
             path
         )
@@ -61,8 +62,8 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BOOKMILL_PLATFORM__MINIMUM_FREE_MIB", "1")
 
 
-def configure(monkeypatch: pytest.MonkeyPatch, address: str, symbols: list[str]) -> None:
-    spot = {"symbols": symbols, "rest_url": address}
+def configure(monkeypatch: pytest.MonkeyPatch, address: str, symbols: list[str], **more: Any) -> None:
+    spot = {"symbols": symbols, "rest_url": address, **more}
     monkeypatch.setenv("BOOKMILL_EXCHANGES", json.dumps({"binance": {"spot": spot}}))
     monkeypatch.setenv("BOOKMILL_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setenv("BOOKMILL_REGISTRY__URL", address)
@@ -90,6 +91,23 @@ def test_a_symbol_the_exchange_does_not_list_is_named(monkeypatch: pytest.Monkey
     result = CliRunner().invoke(check)
     assert result.exit_code == 1
     assert "does not list BTC-USDX. Correct exchanges.binance.spot.symbols." in result.stdout
+
+
+def test_symbols_may_be_spelled_as_the_exchange_does(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    configure(monkeypatch, address, ["btc-usdt", "BTCUSDT"])
+    assert "lists btc-usdt, BTCUSDT\n" in CliRunner().invoke(check).stdout
+
+
+def test_bars_that_are_passed_over_are_said(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    configure(monkeypatch, address, ["BTC-USDT"], kline_intervals=["1m", "10m"])
+    assert "lists BTC-USDT; has no bars of 10m\n" in CliRunner().invoke(check).stdout
+
+
+def test_an_exchange_behind_a_proxy_is_asked_through_it(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    configure(monkeypatch, address, ["BTC-USDT"], rest_url="http://exchange.test", proxy=address)
+    assert "answers at http://exchange.test, lists BTC-USDT" in CliRunner().invoke(check).stdout
 
 
 def test_settings_that_cannot_be_read_are_the_only_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bookmill.settings import WorkerSettings
+from bookmill.settings import MarketSettings, WorkerSettings
 from producers import recording
 from schemas.catalogue import EVENT_TOPICS, TRADES
 from schemas.raw_record import RawHeaders
@@ -78,7 +78,9 @@ def test_okx_contracts_are_kept_and_told_in_base_units() -> None:
 def test_kraken_each_checksum_agrees_in_a_book_cut_to_its_depth(tmp_path: Path) -> None:
     expected = kraken()
     assert expected.checksums == 510
-    raw, work = processed(venue("kraken", "spot", 10), [kraken_file(tmp_path)], "BTC-USD")
+    raw, work = processed(
+        venue("kraken", "spot", chosen=MarketSettings(depth=10)), [kraken_file(tmp_path)], "BTC-USD"
+    )
     [instrument] = raw.instruments.values()
     counters = instrument.synchronizer.counters
     assert work.dead_letters == []
