@@ -45,7 +45,7 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     bids: bytes
     asks: bytes
     unit: str
-    recent_trades: list[str]
+    recent_trades: list[tuple[str, int | None]]
     checks_trades: bool
 
 
@@ -72,7 +72,7 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             bids=_pack_levels(*synchronizer.book.bids.levels()),
             asks=_pack_levels(*synchronizer.book.asks.levels()),
             unit=instrument.emitter.unit.text,
-            recent_trades=list(instrument.recent_trades),
+            recent_trades=list(instrument.recent_trades.items()),
             checks_trades=instrument.checks_trades,
         )
     )
@@ -91,7 +91,7 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
         )
         instrument.synchronizer.restore(image, joined=checkpoint.joined)
         instrument.emitter.unit = unit(checkpoint.unit)
-        instrument.recent_trades = dict.fromkeys(checkpoint.recent_trades)
+        instrument.recent_trades = dict(checkpoint.recent_trades)
         instrument.checks_trades = checkpoint.checks_trades
         instrument.resume_at = checkpoint.position
         instrument.bucket = checkpoint.bucket

@@ -17,6 +17,7 @@ CROSSED_MICROS = 5_000_000
 """A book crossed for longer than this, in event time, is lost: auctions and half-sent changes pass sooner."""
 
 _RECENT_TRADES = 1000
+_POLLED = -1
 
 
 class Instrument:
@@ -57,8 +58,8 @@ class Instrument:
         """Book frames below this offset are in the book already: it was restored from a checkpoint taken there."""
         self.repeated_trades = 0
         """Trades passed over because they had come before."""
-        self.recent_trades: dict[str, None] = {}
-        """Ids of the trades seen last, oldest first: part of the book's checkpoint."""
+        self.recent_trades: dict[str, int | None] = {}
+        """Ids of the trades seen last, oldest first, with their times (µs; :data:`_POLLED`): part of the book's checkpoint."""
         self.checks_trades = checks_trades
         self._interval_micros = interval_micros
 
@@ -91,13 +92,17 @@ class Instrument:
                 emitter.beside_the_book(message, place)  # type: ignore[arg-type]
 
     def _trade(self, trade: Trade, place: Place) -> None:
-        if place[0] == "poll":
-            self.checks_trades = True
-        recent = self.recent_trades
+        polled = place[0] == "poll"
+        self.checks_trades |= polled
+        recent, time_micros = self.recent_trades, trade.exchange_time_micros
         if self.checks_trades and trade.trade_id in recent:
-            self.repeated_trades += 1
-            return
-        recent[trade.trade_id] = None
+            # A market that began anew counts from the start again, at other times; a poll's times are coarser than a socket's.
+            before = recent[trade.trade_id]
+            if polled or before in (_POLLED, time_micros):
+                self.repeated_trades += 1
+                return
+            del recent[trade.trade_id]
+        recent[trade.trade_id] = _POLLED if polled else time_micros
         if len(recent) > _RECENT_TRADES:
             del recent[next(iter(recent))]
         self.trades += 1

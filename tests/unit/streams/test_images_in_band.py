@@ -190,3 +190,33 @@ def test_commit_follows_the_newest_image() -> None:
     raw = partition()
     raw.process(DAY)
     assert raw.uncovered == {SWAP.encode(): 4}
+
+
+def match(offset: int, number: int, *, kind: str = "match", second: int = 0) -> Record:
+    data = (
+        f'{{"type":"{kind}","trade_id":{number},"side":"sell","size":"1","price":"5","product_id":"BTC-USD",'
+        f'"sequence":{number},"time":"2026-08-25T03:35:{second:02d}.000000Z"}}'
+    )
+    names = (("receive_time_ns", b"1"), ("kind", b"ws"), ("channel", b"matches"), ("connection", b"c"))
+    return Record(offset, b"BTC-USD", data.encode(), (*names, ("frame", b"0"), ("symbol", b"BTC-USD")))
+
+
+def test_a_trade_that_a_new_connection_brings_again_is_told_once() -> None:
+    raw = RawPartition(venue("coinbase", "spot"), "raw.coinbase.spot", 0, 0, SCHEMA_IDS, WorkerSettings())
+    again = [
+        match(0, 1, second=1),
+        match(1, 2, second=2),
+        match(2, 2, kind="last_match", second=2),
+        match(3, 3, second=3),
+    ]
+    anew = [match(4, 1, second=40), match(5, 2, second=41)]  # the same numbers at other times: other trades
+    work = raw.process([*again, *anew])
+    assert [read(TRADES, value)["trade_id"] for _, value, _ in work.events.trades] == [
+        "1",
+        "2",
+        "3",
+        "1",
+        "2",
+    ]
+    [instrument] = raw.instruments.values()
+    assert instrument.repeated_trades == 1
