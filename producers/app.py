@@ -40,10 +40,13 @@ def chosen_markets(
     """What to collect: the enabled markets of the settings, narrowed by what the command line names.
 
     A market named on the command line is collected even when the settings do not have it, or have it disabled. Without an
-    exchange beside it, it is that of those exchanges of the settings that have it there, or of those that offer it.
+    exchange beside it, it is that of those exchanges of the settings that have it there, or of those that offer it. An exchange
+    that is named and not in the settings is collected with all its markets.
     """
     if exchange:
         require_exchange(exchange)
+        if not settings.exchanges.get(exchange):
+            markets = markets or exchanges()[exchange]
     configured = {exchange: settings.exchanges.get(exchange, {})} if exchange else settings.exchanges
     if markets:
         chosen = {

@@ -8,7 +8,7 @@ __all__ = ["produce"]
 
 
 @click.command()
-@click.option("--exchange", help="Only this exchange; with --market one that the settings do not have, too.")
+@click.option("--exchange", help="Only this exchange; one that the settings do not have, too.")
 @click.option("--market", "markets", multiple=True, help="Only this market: spot, usdm, swap …; repeatable.")
 @click.option(
     "--symbols",

@@ -11,7 +11,7 @@ _WIDE = 200
 
 
 @click.command()
-@click.option("--exchange", help="Only this exchange; with --market one that the settings do not have, too.")
+@click.option("--exchange", help="Only this exchange; one that the settings do not have, too.")
 @click.option("--market", "markets", multiple=True, help="Only this market: spot, usdm, swap …; repeatable.")
 @click.option("--search", default="", help="Only symbols that contain this, like SOL.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line on stdout.")

@@ -28,6 +28,7 @@ SETTINGS = Settings(
         (None, ("coinm",), ["binance.coinm"]),
         ("okx", ("spot",), ["okx.spot"]),
         ("deribit", ("swap",), ["deribit.swap"]),
+        ("deribit", (), ["deribit.swap", "deribit.futures", "deribit.option"]),
     ],
 )
 def test_what_is_named_is_collected(
@@ -48,9 +49,9 @@ def test_symbols_of_the_command_line_stand_in_for_those_of_the_settings() -> Non
     [
         ("okex", (), "There is no exchange 'okex'. Did you mean 'okx'?"),
         (
-            "deribit",
+            "kraken",
             (),
-            "The settings collect no market of deribit. Enable one under 'exchanges.deribit', or give --market.",
+            "The settings collect no market of kraken. Enable one under 'exchanges.kraken', or give --market.",
         ),
         (None, ("swpa",), "No exchange of the settings has a market 'swpa'. Did you mean 'swap'?"),
         (
