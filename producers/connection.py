@@ -70,6 +70,9 @@ class Connection:
         self._wanted = asyncio.Event()
         self._number: int | None = None
         self._sent_s: deque[float] = deque()
+        self._last_planned: str | None = None
+        self.asked_s: float | None = None
+        """When the last request of its plan was sent."""
 
     @classmethod
     async def open(
@@ -92,6 +95,11 @@ class Connection:
         """Read from now on, and send the requests in order."""
         self.task = asyncio.create_task(self._read(venue, writer, aside), name=f"read {self.name}")
         gap_s = 1.0 / (_PACE * venue.limits.requests_per_s)
+        requests = list(requests)
+        if requests:
+            self._last_planned = requests[-1]
+        else:  # all stands in the address
+            self.asked_s = time.monotonic()
         self._tasks = [self.task, asyncio.create_task(self._send(gap_s), name=f"send {self.name}")]
         self.send(requests)
         if venue.keep_alive is not None:
@@ -135,8 +143,10 @@ class Connection:
                     await self._wanted.wait()
                 await asyncio.sleep(gap_s)
                 text = self._requests.popleft()
-                self._sent_s.append(time.monotonic())
                 await self._socket.send(text)
+                self._sent_s.append(time.monotonic())
+                if text is self._last_planned:
+                    self.asked_s = time.monotonic()
 
     async def _keep_alive(self, keep_alive: KeepAlive) -> None:
         with suppress(ConnectionClosed):

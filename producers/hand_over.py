@@ -50,6 +50,10 @@ class HandOver:
         """The old connection delivers this stream and the successor does not."""
         return self.old_frames > 0 and self.new_frames == 0
 
+    def expect(self) -> None:
+        """The successor has asked for everything: what the old connection brings from now on it has to bring, too."""
+        self.old_frames = 0
+
     def old(self, frame: bytes) -> bool:
         """A frame of the old connection: whether it is written."""
         if not self._old_leads:

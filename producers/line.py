@@ -35,6 +35,8 @@ _log = structlog.get_logger(__name__)
 _HEALTHY_S = 60.0
 _TICK_S = 0.2
 _PONG_S = 5.0
+_ANSWERED_S = 1.0
+"""How long an exchange may take to deliver what it is asked for."""
 _LONGEST_OVERLAP = 3
 """Overlaps after which a successor that does not deliver all that the old connection does is given up."""
 _QUIETEST = 6
@@ -140,6 +142,12 @@ class Line:
         """Replace the connection, so that all its books begin anew; False where there is none."""
         self._renewing = self._current is not None and self.state is LineState.CONNECTED
         return self._renewing
+
+    @property
+    def beginning(self) -> bool:
+        """Whether its connection is so new that what its streams begin with may still be on its way."""
+        asked_s = self._current.asked_s if self._current is not None else None
+        return asked_s is None or time.monotonic() - asked_s < _ANSWERED_S
 
     @property
     def image_symbols(self) -> frozenset[str]:
@@ -294,22 +302,30 @@ class Line:
         self._current = old
 
     async def _overlap(self, old: Connection, new: Connection) -> bool:
-        """Wait until the successor delivers; False when it must not take over."""
+        """Wait until the successor delivers; False when it must not take over.
+
+        Time runs from when it has asked for everything and the exchange had a moment to answer, and so does what it has to
+        deliver: a stream of a frame a minute may have brought one before, to the old connection alone.
+        """
         overlap_s = self._settings.rotate_overlap_s
-        started_s = time.monotonic()
-        while True:
-            if await _done(new, _TICK_S / 2):
-                return False
+        started_s: float | None = None
+        while not await _done(new, _TICK_S / 2):
             if old.task is None or old.task.done():
                 return True
-            elapsed_s = time.monotonic() - started_s
+            now_s = time.monotonic()
             pending = [stream.hand_over for stream in self._streams.values() if stream.hand_over]
-            if all(each.aligned for each in pending):
+            if started_s is not None:
+                elapsed_s = now_s - started_s
+                starving = any(each.starving for each in pending)
+                if elapsed_s >= overlap_s * (_LONGEST_OVERLAP if starving else 1):
+                    return not starving
+            elif new.asked_s is not None and now_s - new.asked_s >= min(_ANSWERED_S, overlap_s / 2):
+                started_s = now_s
+                for each in pending:
+                    each.expect()
+            if new.asked_s is not None and all(each.aligned for each in pending):
                 return True
-            if elapsed_s >= overlap_s and not any(each.starving for each in pending):
-                return True
-            if elapsed_s >= overlap_s * _LONGEST_OVERLAP:
-                return False
+        return False
 
     async def _drop(self, connection: Connection) -> None:
         self._open.discard(connection)

@@ -25,9 +25,9 @@ __all__ = ["Resubscriptions"]
 _log = structlog.get_logger(__name__)
 
 _TICK_S = 0.2
-_CURRENT_S = 8.0
+_CURRENT_S = 4.0
 """A request that has waited is served if it was made again so lately: workers repeat it every three seconds."""
-_MOST_DOUBLINGS = 5
+_MOST_DOUBLINGS = 3
 _MANY = 5
 """So many books of one connection wanted at once, and at least half of its books, are reason to replace it."""
 
@@ -103,22 +103,25 @@ class Resubscriptions:
                 self.counts.expired += 1
             else:
                 due.append(wire_symbol)
-        for line in self._lines:
-            self._serve(line, [wire_symbol for wire_symbol in due if wire_symbol in line.image_symbols])
-        for wire_symbol in due:
-            self._note(wire_symbol, now_s)
+        for line in self._lines if due else ():
+            self._serve(
+                line, [wire_symbol for wire_symbol in due if wire_symbol in line.image_symbols], now_s
+            )
 
-    def _serve(self, line: Line, wanted: Sequence[str]) -> None:
-        """A line that is not connected brings images with its next connection: nothing to do then."""
-        if len(wanted) >= _MANY and 2 * len(wanted) >= len(line.image_symbols):
+    def _serve(self, line: Line, wanted: Sequence[str], now_s: float) -> None:
+        """A line that is not connected, or has just been, brings its images by itself: nothing to do then."""
+        if line.beginning:
+            self.counts.folded += len(wanted)
+        elif len(wanted) >= _MANY and 2 * len(wanted) >= len(line.image_symbols):
             if line.renew():
-                self.counts.served += len(wanted)
                 _log.info("connection is replaced for its books", line=line.name, books=len(wanted))
-            return
-        for wire_symbol in wanted:
-            if line.send(self._venue.resubscribe(wire_symbol)):
-                self.counts.served += 1
-                _log.info("stream is subscribed anew", line=line.name, symbol=wire_symbol)
+                for wire_symbol in wanted:
+                    self._note(wire_symbol, now_s)
+        else:
+            for wire_symbol in wanted:
+                if line.send(self._venue.resubscribe(wire_symbol)):
+                    _log.info("stream is subscribed anew", line=line.name, symbol=wire_symbol)
+                    self._note(wire_symbol, now_s)
 
     def _turn_s(self, wire_symbol: str) -> float:
         served = self._served.get(wire_symbol)
@@ -128,6 +131,7 @@ class Resubscriptions:
         return self._again_s * 2.0 ** min(served.times - 1, _MOST_DOUBLINGS)
 
     def _note(self, wire_symbol: str, now_s: float) -> None:
+        self.counts.served += 1
         served = self._served.get(wire_symbol)
         again = served is not None and now_s - served.at_s < 2.0 * self._pause_s(served)
         self._served[wire_symbol] = _Served(now_s, served.times + 1 if served is not None and again else 1)
