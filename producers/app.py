@@ -20,6 +20,7 @@ from producers.control import ControlReader, Request
 from producers.kafka_writer import KafkaWriter
 from producers.listing import InstrumentLog
 from producers.market import Market
+from producers.openings import Openings
 from producers.statistics import ProducerPart
 from schemas import registry
 from schemas.admin import ensure_topics
@@ -111,6 +112,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     log = InstrumentLog(
         KafkaWriter(settings.kafka, addresses.kafka, buffer_messages=_METADATA_BUFFER), prefix, schema_id
     )
+    openings = Openings()
     markets = {
         key: Market(
             venues[key],
@@ -120,6 +122,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
             topic=prefix + raw(*key).name,
             producer_id=producer_id,
             instrument_log=log,
+            openings=openings,
         )
         for key, market in chosen.items()
     }

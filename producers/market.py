@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Mapping, Sequence
 
@@ -18,6 +17,7 @@ from producers.instruments import Choice, choose
 from producers.kafka_writer import KafkaWriter
 from producers.line import Line, LineState
 from producers.listing import InstrumentLog, Listing
+from producers.openings import Openings
 from producers.rest import Rest
 from producers.resubscriptions import Resubscriptions
 from producers.snapshots import Snapshots
@@ -28,9 +28,6 @@ from venues.messages import Instrument
 __all__ = ["Market"]
 
 _log = structlog.get_logger(__name__)
-
-_OPENING_GAP_S = 0.25
-"""Between the openings of a market's connections, so that they do not end at the same second a day later."""
 
 
 class Market:
@@ -48,6 +45,7 @@ class Market:
         topic: str,
         producer_id: str,
         instrument_log: InstrumentLog,
+        openings: Openings | None = None,
     ) -> None:
         self.name = f"{venue.exchange}.{venue.market}"
         self.venue = venue
@@ -63,6 +61,7 @@ class Market:
         self._market = market
         self._settings = settings
         self._writer = writer
+        self._openings = openings or Openings()
         self._topic = topic
         self._id = f"{producer_id}-{self.name}"
         self._waiting_s = 0.0
@@ -120,18 +119,21 @@ class Market:
                     writer=self._writer,
                     aside=self._aside,
                     proxy=self._proxy,
+                    openings=self._openings,
                 )
             )
         async with asyncio.TaskGroup() as group:
             group.create_task(self.snapshots.run())
             group.create_task(self._watch_listing())
-            for start_after_s, line in zip(itertools.count(0.0, _OPENING_GAP_S), self.lines):
-                group.create_task(line.run(start_after_s=start_after_s))
+            for line in self.lines:
+                group.create_task(line.run())
 
     def _images(self, instruments: Mapping[str, Instrument]) -> Snapshots | Resubscriptions:
         """Who serves requests for images, the venue's way."""
         if self.venue.image_channels:
-            return Resubscriptions(self.venue, self.lines, instruments)
+            return Resubscriptions(
+                self.venue, self.lines, instruments, again_s=self._settings.resubscribe_after_s
+            )
         return Snapshots(
             self.venue,
             self.rest,

@@ -140,6 +140,11 @@ class Connection(asyncio.Protocol):
         if notice:
             self.say(notice)
 
+    def forget(self) -> None:
+        """Deliver no market data any more; all else goes on."""
+        self._hub.leave(self)
+        self._hub.join(self)
+
     # What its life does, too.
 
     def ping(self, payload: bytes) -> None:

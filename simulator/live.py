@@ -25,7 +25,7 @@ class LiveMarket:
     """Order flow of many instruments, in rounds of 10 ms; depth batches of an instrument every 100 ms, spread over the rounds.
 
     The sequence of frames depends on seed and rate alone; what comes once a second is beside it, no part of the rate. When the machine is too slow for the rate, rounds come late; what could not be
-    made up is counted in ``skipped_s``.
+    made up is counted in ``skipped_s``. While ``orders`` is False nobody orders: the clock goes on, books and trades stand still.
     """
 
     def __init__(
@@ -47,19 +47,21 @@ class LiveMarket:
         self._owed = 0.0
         self._round = 0
         self._second = 0
+        self.orders = True
         self.skipped_s = 0.0
         self.books = {dialect.wire(flow.instrument.symbol): LiveBook(flow, dialect) for flow in self._flows}
 
     def tick(self, time_ms: int) -> None:
         """One round of orders at that time of the exchange's clock."""
-        self._owed += self._rate * _TICK_S
+        if self.orders:
+            self._owed += self._rate * _TICK_S
         flows, count, draw = self._flows, len(self._flows), self._random.random
         if time_ms // 1000 != self._second:
             self._second = time_ms // 1000
             for flow in flows:
                 flow.clock(time_ms)
         self._set_time(time_ms)
-        while self._owed > 0:
+        while self._owed > 0 and self.orders:
             self._owed -= flows[int(draw() * count)].act()
         for flow in flows[self._round % _TICKS_A_BATCH :: _TICKS_A_BATCH]:
             self._owed -= flow.close_batch()

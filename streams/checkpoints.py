@@ -47,6 +47,8 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     unit: str
     recent_trades: list[tuple[str, int | None]]
     checks_trades: bool
+    crossed_by_image: bool = False
+    """Younger than version 2, and False where it is missing."""
 
 
 _VERSION = 2
@@ -74,6 +76,7 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             unit=instrument.emitter.unit.text,
             recent_trades=list(instrument.recent_trades.items()),
             checks_trades=instrument.checks_trades,
+            crossed_by_image=instrument.crossed_by_image,
         )
     )
 
@@ -96,6 +99,7 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
         instrument.resume_at = checkpoint.position
         instrument.bucket = checkpoint.bucket
         instrument.crossed_since_micros = checkpoint.crossed_since_micros
+        instrument.crossed_by_image = checkpoint.crossed_by_image
         instrument.last_top = instrument.synchronizer.book.top() if checkpoint.joined else None
         count += 1
     return count

@@ -7,6 +7,7 @@ it to decode frames and for the rule by which a book's diffs follow each other.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -151,6 +152,7 @@ class RestRequest:
 class Limits:
     """What the exchange allows one address. ``requests_per_s``: frames a client may send on one socket, strictly rolling.
     ``weight_per_minute``: calls, where all cost the same. ``session_s``: infinite where connections are never cut.
+    ``connects_per_s``: connections that may be opened. ``requests_per_hour``: frames on one socket, where that is limited too.
     """
 
     weight_per_minute: int
@@ -158,6 +160,8 @@ class Limits:
     requests_per_s: float
     session_s: float
     ban_statuses: frozenset[int] = field(default=frozenset({418, 429}))
+    connects_per_s: float = 4.0
+    requests_per_hour: float = math.inf
 
 
 class Venue(Protocol):

@@ -45,13 +45,16 @@ class _Okx(OkxDecoding):
     limits = Limits(
         weight_per_minute=600,  # 20 in 2 s for instruments, the only call
         streams_per_connection=1000,
-        requests_per_s=3,  # and 480 an hour: plans send a dozen at most, a new image costs two
+        requests_per_s=3,
         session_s=math.inf,
         ban_statuses=frozenset({429}),
+        connects_per_s=2.5,  # 3 are allowed
+        requests_per_hour=480,  # plans send a dozen at most, a new image costs two
     )
     keep_alive = KeepAlive(20.0, "ping")
     kline_intervals = tuple(BARS)
     image_channels = frozenset({"books"})
+    repeats_trades = True  # `trades` began with the last one in 2022; whether `trades-all` does is not known
     _kind: str
     """The exchange's ``instType``."""
     _derivatives: tuple[str, ...] = ()
