@@ -20,6 +20,7 @@ NOW_S = 1_700_000_000.0
 class FakeLine:
     name = "line"
     image_symbols = frozenset({"BTC-USDT"})
+    beginning = False
 
     def __init__(self, *, connected: bool = True) -> None:
         self.sent: list[str] = []
