@@ -23,7 +23,7 @@ test: lint typecheck ## lint, types and all tests
 	@$(PYTEST) $(ARGS)
 
 unit: $(VENV)/.dev ## the fast tests alone
-	@$(PYTEST) tests/unit tests/properties $(ARGS)
+	@$(PYTEST) tests/unit tests/properties tests/conformance $(ARGS)
 
 test-containers: $(VENV)/.dev ## the integration tests on containers instead of the embedded platform
 	@BOOKMILL_TEST_PLATFORM=containers $(BIN)/python -m pytest tests/integration $(ARGS)

@@ -40,7 +40,9 @@ class HandlerRun:
 def run_handler(frames: Sequence[RawFrame], settings: WorkerSettings) -> HandlerRun:
     """Process all frames, one partition a raw topic, in batches of 2000 as the worker polls them."""
     partitions = {
-        topic: RawPartition(venue(*topic.split(".")[1:]), topic, 0, 0, _SCHEMA_IDS, settings)
+        topic: RawPartition(
+            venue(topic.split(".")[1], topic.split(".")[2]), topic, 0, 0, _SCHEMA_IDS, settings
+        )
         for topic in {frame.topic for frame in frames}
     }
     batches = list(_batches(frames))

@@ -211,51 +211,60 @@ def _market_check(exchange: str, market: str, chosen: MarketSettings) -> Callabl
     def run() -> str:
         from bookmill.errors import FrameError
 
-        venue = _venue(exchange, market, chosen.source)
+        venue = _venue(exchange, market, chosen)
         if venue.by_ccxt:
-            listed = _polled(exchange, market)
-            return _listed(exchange, market, chosen, f"ccxt's {exchange}", listed)
-        address = chosen.rest_url or venue.rest_url
-        request = venue.instruments_request()
-        url = f"{address}{request.path}"
-        variable = f"BOOKMILL_EXCHANGES__{exchange}__{market}__REST_URL".upper()
-        answer = _get(url, f"{exchange}.{market}", variable, params=dict(request.params))
-        try:
-            listed = {instrument.symbol for instrument in venue.parse_instruments(answer)}
-        except FrameError as error:
-            raise UnavailableError(f"{url} gives no list of instruments: {error.message}") from error
-        return _listed(exchange, market, chosen, address, listed)
+            address, listed = f"ccxt's {exchange}", _polled(exchange, market)
+        else:
+            address = chosen.rest_url or venue.rest_url
+            request = venue.instruments_request()
+            url = f"{address}{request.path}"
+            variable = f"BOOKMILL_EXCHANGES__{exchange}__{market}__REST_URL".upper()
+            way = {"proxy": chosen.proxy.get_secret_value()} if chosen.proxy else {}
+            answer = _get(url, f"{exchange}.{market}", variable, params=dict(request.params), **way)
+            try:
+                listed = {
+                    name.upper()
+                    for instrument in venue.parse_instruments(answer)
+                    for name in (instrument.symbol, instrument.wire_symbol)
+                }
+            except FrameError as error:
+                raise UnavailableError(f"{url} gives no list of instruments: {error.message}") from error
+        missing = [symbol for symbol in chosen.symbols if symbol.strip().upper() not in listed]
+        if missing:
+            raise ConfigurationError(
+                f"{address} answers, but does not list {', '.join(missing)}.",
+                hint=f"Correct exchanges.{exchange}.{market}.symbols.",
+            )
+        return f"answers at {address}, lists {', '.join(chosen.symbols)}{_without(venue, chosen)}"
 
     return run
 
 
-def _listed(exchange: str, market: str, chosen: MarketSettings, address: str, listed: set[str]) -> str:
-    missing = [symbol for symbol in chosen.symbols if symbol not in listed]
-    if missing:
-        raise ConfigurationError(
-            f"{address} answers, but does not list {', '.join(missing)}.",
-            hint=f"Correct exchanges.{exchange}.{market}.symbols.",
-        )
-    return f"answers at {address}, lists {', '.join(chosen.symbols)}"
-
-
 def _polled(exchange: str, market: str) -> set[str]:
-    """The symbols of a market that only ccxt knows, as the command says that may import it."""
+    """The names of a market's instruments that only ccxt knows, as the command says that may import it."""
     command = [sys.executable, "-m", "bookmill", "instruments", "--exchange", exchange, "--market", market]
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False, timeout=60)
-    listed = {json.loads(line)["symbol"] for line in done.stdout.splitlines()}
-    if not listed:
+    offers = [json.loads(line) for line in done.stdout.splitlines()]
+    if not offers:
         said = done.stderr.strip().splitlines()
         raise UnavailableError(
             said[-1].removeprefix("bookmill: ") if said else f"{exchange}.{market} lists nothing."
         )
-    return listed
+    return {one[name].upper() for one in offers for name in ("symbol", "wire_symbol")}
 
 
-def _venue(exchange: str, market: str, source: str) -> Any:
-    """The venue of that name, found by entry point: this room imports no other."""
+def _without(venue: Any, chosen: MarketSettings) -> str:
+    """The bars that are passed over, where the settings ask for bars themselves."""
+    if "klines" not in chosen.channels or "kline_intervals" not in chosen.model_fields_set:
+        return ""
+    others = [interval for interval in chosen.kline_intervals if interval not in venue.kline_intervals]
+    return f"; has no bars of {', '.join(others)}" if others else ""
+
+
+def _venue(exchange: str, market: str, chosen: MarketSettings) -> Any:
+    """The venue of that name, found by entry point: this room imports no other. Raises what is wrong with the choice."""
     make = next(iter(entry_points(group="bookmill.venues", name="venue"))).load()
-    return make(exchange, market, source=source)
+    return make(exchange, market, chosen=chosen)
 
 
 def _get(url: str, what: str, variable: str, **arguments: Any) -> bytes:

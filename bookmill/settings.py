@@ -141,6 +141,8 @@ class MarketSettings(_Section):
         "liquidations",
     )
     """What is collected, as far as the exchange has it."""
+    depth: PositiveInt | None = None
+    """Levels a side of the books that are streamed, where the exchange offers several depths; its most where not set."""
     kline_intervals: tuple[str, ...] = ("1m",)
     """Bars that are collected: `1m`, `5m`, `1h`, `1d` …, as far as the exchange has them."""
     trades: Literal["trade", "aggTrade"] = "trade"
@@ -161,7 +163,7 @@ class ProducerSettings(_Section):
     connection_id: str | None = None
     """Begin of the connection ids in raw headers; host and process where not set."""
     silent_after_s: float = Field(30.0, gt=0)
-    """A connection without a frame for so long is made anew."""
+    """A connection on which no stream brings a frame for so long is made anew."""
     rotate_after_s: float = Field(23 * 3600.0, gt=0)
     """A connection so old is replaced before the exchange cuts it."""
     rotate_overlap_s: float = Field(10.0, ge=0)
@@ -174,6 +176,8 @@ class ProducerSettings(_Section):
     """When so many are unacknowledged the socket is read slower."""
     snapshot_depth: PositiveInt | None = None
     """Levels a side asked of REST; the venue's most where not set."""
+    resubscribe_after_s: float = Field(10.0, gt=0)
+    """A book whose images come in its stream is subscribed anew once in so long at most; less often while that does not help."""
     instruments_refresh_s: float = Field(3600.0, gt=0)
     """The exchange's list of instruments is asked for anew once in so long."""
     rest_weight_share: float = Field(0.5, gt=0, le=1)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from bookmill.errors import ConfigurationError
@@ -57,6 +60,8 @@ def _sentence(error: ValidationError) -> str:
     more = f" ({error.error_count() - 1} more after it.)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         return f"Unknown setting '{key}'{_origin(location)}.{_nearest(location)}{more}"
+    if first["type"] == "literal_error":
+        return f"Setting '{key}'{_origin(location)} is wrong: {_none_of(first)}{more}"
     if first["type"].startswith("secret_"):
         return f"Setting '{key}'{_origin(location)} is wrong: {first['msg']}.{more}"
     return (
@@ -64,9 +69,36 @@ def _sentence(error: ValidationError) -> str:
     )
 
 
+def _none_of(error: ErrorDetails) -> str:
+    """``'books' is none of book, best, …``, and the nearest of them."""
+    allowed = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+    given = str(error["input"])
+    close = difflib.get_close_matches(given.lower(), {one.lower(): one for one in allowed}, n=1)
+    said = f"{error['input']!r} is none of {', '.join(allowed)}."
+    return (
+        f"{said} Did you mean '{next(one for one in allowed if one.lower() == close[0])}'?" if close else said
+    )
+
+
 def _origin(location: list[str]) -> str:
-    variable = "BOOKMILL_" + "__".join(location).upper()
-    return f" (environment {variable})" if variable in os.environ else f" (file {settings_file()})"
+    """Where the value stands: in a variable of its own, in one that holds more as JSON, or in the file."""
+    for length in range(len(location), 0, -1):
+        variable = "BOOKMILL_" + "__".join(location[:length]).upper()
+        if variable in os.environ and _holds(os.environ[variable], location[length:]):
+            return f" (environment {variable})"
+    return f" (file {settings_file()})"
+
+
+def _holds(text: str, path: list[str]) -> bool:
+    if not path:
+        return True
+    try:
+        held: Any = json.loads(text)
+        for step in path:
+            held = held[int(step)] if isinstance(held, list) else held[step]
+    except (ValueError, LookupError, TypeError):
+        return False
+    return True
 
 
 def _nearest(location: list[str]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import gc
 import secrets
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -19,11 +20,12 @@ from producers.control import ControlReader, Request
 from producers.kafka_writer import KafkaWriter
 from producers.listing import InstrumentLog
 from producers.market import Market
+from producers.openings import Openings
 from producers.statistics import ProducerPart
 from schemas import registry
 from schemas.admin import ensure_topics
 from schemas.catalogue import CONTROL_REQUESTS, INSTRUMENTS, dead_letters, raw
-from venues.registry import venue
+from venues.registry import exchanges, require_exchange, venue
 
 __all__ = ["chosen_markets", "run"]
 
@@ -38,21 +40,53 @@ def chosen_markets(
 ) -> dict[tuple[str, str], MarketSettings]:
     """What to collect: the enabled markets of the settings, narrowed by what the command line names.
 
-    A market named on the command line is collected even when the settings do not have it, or have it disabled.
+    A market named on the command line is collected even when the settings do not have it, or have it disabled. Without an
+    exchange beside it, it is that of those exchanges of the settings that have it there, or of those that offer it. An exchange
+    that is named and not in the settings is collected with all its markets.
     """
-    chosen: dict[tuple[str, str], MarketSettings] = {}
-    for name in [exchange] if exchange else settings.exchanges:
-        configured = settings.exchanges.get(name, {})
-        for market in markets or configured:
-            one = configured.get(market, MarketSettings())
-            if markets or one.enabled:
-                chosen[name, market] = one.model_copy(update={"symbols": tuple(symbols)}) if symbols else one
+    if exchange:
+        if not any(one.source == "poll" for one in settings.exchanges.get(exchange, {}).values()):
+            require_exchange(exchange)
+        if not settings.exchanges.get(exchange):
+            markets = markets or exchanges()[exchange]
+    configured = {exchange: settings.exchanges.get(exchange, {})} if exchange else settings.exchanges
+    if markets:
+        chosen = {
+            (name, market): configured[name].get(market, MarketSettings())
+            for market in markets
+            for name in ([exchange] if exchange else _with(market, configured))
+        }
+    else:
+        chosen = {
+            (name, market): one
+            for name, of_exchange in configured.items()
+            for market, one in of_exchange.items()
+            if one.enabled
+        }
     if not chosen:
         raise ConfigurationError(
-            "There is no market to collect.",
-            hint="Enable one under 'exchanges' in the settings, or give --market.",
+            f"The settings collect no market{f' of {exchange}' if exchange else ''}.",
+            hint=f"Enable one under 'exchanges{f'.{exchange}' if exchange else ''}', or give --market.",
         )
+    if symbols:
+        chosen = {key: one.model_copy(update={"symbols": tuple(symbols)}) for key, one in chosen.items()}
     return chosen
+
+
+def _with(market: str, configured: Mapping[str, Mapping[str, MarketSettings]]) -> list[str]:
+    """The exchanges of the settings that have this market there; else those that offer it."""
+    offered = exchanges()
+    found = [name for name, of_exchange in configured.items() if market in of_exchange] or [
+        name for name in configured if market in offered.get(name, ())
+    ]
+    if not found:
+        known = dict.fromkeys(each for name in configured for each in offered.get(name, ()))
+        close = difflib.get_close_matches(market, known, n=1)
+        raise ConfigurationError(
+            f"No exchange of the settings has a market '{market}'.",
+            hint=f"Did you mean '{close[0]}'?" if close else f"They have {', '.join(known)}.",
+        )
+    return found
 
 
 async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings]) -> None:
@@ -61,7 +95,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     Raises a :class:`BookmillError` when it cannot start, when no market has a symbol that exists, and when Kafka takes
     no more.
     """
-    venues = {key: venue(*key, source=market.source) for key, market in chosen.items()}
+    venues = {key: venue(*key, chosen=market) for key, market in chosen.items()}
     addresses = resolve(settings)
     topics = [raw(*key) for key in chosen]
     ensure_topics(
@@ -79,6 +113,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     log = InstrumentLog(
         KafkaWriter(settings.kafka, addresses.kafka, buffer_messages=_METADATA_BUFFER), prefix, schema_id
     )
+    openings = Openings()
     markets = {
         key: Market(
             venues[key],
@@ -88,6 +123,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
             topic=prefix + raw(*key).name,
             producer_id=producer_id,
             instrument_log=log,
+            openings=openings,
         )
         for key, market in chosen.items()
     }

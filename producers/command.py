@@ -8,10 +8,11 @@ __all__ = ["produce"]
 
 
 @click.command()
-@click.option("--exchange", help="Only this exchange of the settings.")
-@click.option("--market", "markets", multiple=True, help="Only this market, like spot or usdm; repeatable.")
+@click.option("--exchange", help="Only this exchange; one that the settings do not have, too.")
+@click.option("--market", "markets", multiple=True, help="Only this market: spot, usdm, swap …; repeatable.")
 @click.option(
-    "--symbols", help="These instead of the settings' symbols, comma-separated, like BTC-USDT,ETH-USDT."
+    "--symbols",
+    help="These instead of the settings' symbols, comma-separated, like BTC-USDT,ETH-USDT or as the exchange spells them.",
 )
 @click.option(
     "--status-port", type=click.IntRange(0, 65_535), help="Port of /health, /status and /metrics; 0 for any."
@@ -22,12 +23,15 @@ def produce(
     """Collect market data from exchanges into Kafka, until SIGINT or SIGTERM.
 
     One record is one frame, byte for byte, in raw.<exchange>.<market>. An exchange that cannot be reached is shown as
-    such at the status port and in the log, and tried again for ever. Depth snapshots are fetched when a worker asks for them.
+    such at the status port and in the log, and tried again for ever. Images of books are fetched, or their streams
+    subscribed anew, when a worker asks for them. Workers read the markets of their settings: a market that only the
+    command line names is collected, and nothing is made of it until the settings have it too.
 
     \b
     Examples:
       bookmill produce                                          all markets of the settings
       bookmill produce --market spot --symbols BTC-USDT,ETH-USDT
+      bookmill produce --exchange okx --market swap --symbols BTC-USDT,BTC-USD
       bookmill produce --exchange binance --market usdm --status-port 9401
     """
     import uvloop

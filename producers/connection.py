@@ -49,7 +49,7 @@ Aside = Callable[[bytes, Route | None, int], Answer]
 class Connection:
     """``header`` and ``written`` name it in its records (see :class:`~producers.stream.Source`).
 
-    ``received`` counts frames read; ``leaving`` is set when the exchange said that it will close. ``task`` reads until the
+    ``received`` counts frames of its streams; ``leaving`` is set when the exchange said that it will close. ``task`` reads until the
     connection ends and never fails: what ended it is in ``ended``.
     """
 
@@ -69,6 +69,10 @@ class Connection:
         self._requests: deque[str] = deque()
         self._wanted = asyncio.Event()
         self._number: int | None = None
+        self._sent_s: deque[float] = deque()
+        self._last_planned: str | None = None
+        self.asked_s: float | None = None
+        """When the last request of its plan was sent."""
 
     @classmethod
     async def open(
@@ -91,6 +95,11 @@ class Connection:
         """Read from now on, and send the requests in order."""
         self.task = asyncio.create_task(self._read(venue, writer, aside), name=f"read {self.name}")
         gap_s = 1.0 / (_PACE * venue.limits.requests_per_s)
+        requests = list(requests)
+        if requests:
+            self._last_planned = requests[-1]
+        else:  # all stands in the address
+            self.asked_s = time.monotonic()
         self._tasks = [self.task, asyncio.create_task(self._send(gap_s), name=f"send {self.name}")]
         self.send(requests)
         if venue.keep_alive is not None:
@@ -101,6 +110,13 @@ class Connection:
         """Send texts, after those that wait already, at the exchange's pace."""
         self._requests.extend(requests)
         self._wanted.set()
+
+    def affords(self, requests: int, per_hour: float) -> bool:
+        """Whether the exchange's limit allows so many texts more; those of a plan and its own replies are counted, too."""
+        hour_ago_s = time.monotonic() - 3600.0
+        while self._sent_s and self._sent_s[0] < hour_ago_s:
+            self._sent_s.popleft()
+        return len(self._sent_s) + len(self._requests) + requests <= _PACE * per_hour
 
     async def answers(self, timeout_s: float) -> bool:
         """Whether the other side answers a ping."""
@@ -126,7 +142,11 @@ class Connection:
                     self._wanted.clear()
                     await self._wanted.wait()
                 await asyncio.sleep(gap_s)
-                await self._socket.send(self._requests.popleft())
+                text = self._requests.popleft()
+                await self._socket.send(text)
+                self._sent_s.append(time.monotonic())
+                if text is self._last_planned:
+                    self.asked_s = time.monotonic()
 
     async def _keep_alive(self, keep_alive: KeepAlive) -> None:
         with suppress(ConnectionClosed):
@@ -150,7 +170,6 @@ class Connection:
             while True:
                 frame = await receive(decode=False)
                 time_ns = now_ns()
-                self.received += 1
                 number = number_of(frame)
                 if number is not None and not self._follows(number):
                     self._lose(f"frames before number {number} are missing", time_ns)
@@ -163,6 +182,7 @@ class Connection:
                     if answer.reply is not None:
                         self._reply(answer.reply)
                 else:
+                    self.received += 1
                     stream.last_ns = time_ns
                     if stream.leader is self:
                         stream.write(self, frame, time_ns)

@@ -6,10 +6,13 @@ import click
 
 __all__ = ["instruments"]
 
+_WIDE = 200
+"""Characters of a line where nobody's terminal says how many: nothing is cut off for a file."""
+
 
 @click.command()
-@click.option("--exchange", help="Only this exchange of the settings.")
-@click.option("--market", "markets", multiple=True, help="Only this market, like spot or usdm; repeatable.")
+@click.option("--exchange", help="Only this exchange; one that the settings do not have, too.")
+@click.option("--market", "markets", multiple=True, help="Only this market: spot, usdm, swap …; repeatable.")
 @click.option("--search", default="", help="Only symbols that contain this, like SOL.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line on stdout.")
 def instruments(exchange: str | None, markets: tuple[str, ...], search: str, *, as_json: bool) -> None:
@@ -21,6 +24,7 @@ def instruments(exchange: str | None, markets: tuple[str, ...], search: str, *, 
     \b
     Examples:
       bookmill instruments --market spot --search SOL
+      bookmill instruments --exchange deribit --market option --search BTC-USD-
       bookmill instruments --exchange binance --json | jq -r .symbol
     """
     import asyncio
@@ -35,11 +39,15 @@ def instruments(exchange: str | None, markets: tuple[str, ...], search: str, *, 
     settings = settings_loading.load()
     log.configure(settings.log)
     chosen = chosen_markets(settings, exchange, markets, [])
+    for (name, market), one in chosen.items():
+        if market not in settings.exchanges.get(name, {}):  # nothing of it is collected
+            chosen[name, market] = one.model_copy(update={"symbols": ()})
     answer = asyncio.run(ask_all(chosen, settings.producer, search))
     if as_json:
         for offer in answer.offers:
             click.echo(offer.as_json())
     elif answer.offers or not answer.problems:
-        Console().print(table(answer.offers))
+        console = Console()
+        Console(width=None if console.is_terminal else _WIDE).print(table(answer.offers))
     if answer.problems:
         raise UnavailableError(" ".join(answer.problems))

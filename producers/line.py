@@ -1,8 +1,9 @@
 """One connection plan kept alive: connect, watch, replace, reconnect, for ever.
 
 A connection is replaced make-before-break (the successor delivers before the old one is closed) when its session grows
-old, when the exchange announces that it will close, and when it is silent but still answers a ping. It is broken off
-when it is silent and answers nothing. After failures the next attempt waits, longer each time; only proven health
+old, when the exchange announces that it will close, when its books are wanted anew, and when it is silent but still answers a
+ping. It is broken off when it is silent and answers nothing. Silent is who brings no frame of a stream: heartbeats and pongs show
+that a connection lives, not that anything is still subscribed on it. After failures the next attempt waits, longer each time; only proven health
 (60 s with data) starts that count anew.
 """
 
@@ -22,6 +23,7 @@ from bookmill.backoff import Backoff
 from bookmill.settings import ProducerSettings
 from producers.connection import FAILURES, Aside, Connection
 from producers.kafka_writer import KafkaWriter
+from producers.openings import Openings
 from producers.proxy import through
 from producers.stream import Stream
 from venues.interface import ConnectionPlan, Route, Venue
@@ -35,6 +37,8 @@ _STANDS_S = 10.0
 """A connection that has brought nothing yet and was not thrown out for so long is one: its market is quiet."""
 _TICK_S = 0.2
 _PONG_S = 5.0
+_ANSWERED_S = 1.0
+"""How long an exchange may take to deliver what it is asked for."""
 _LONGEST_OVERLAP = 3
 """Overlaps after which a successor that does not deliver all that the old connection does is given up."""
 _QUIETEST = 6
@@ -67,6 +71,8 @@ class _Watch:
 
     received: int = 0
     progress_s: float = field(default_factory=time.monotonic)
+    flowing_s: float = field(default_factory=time.monotonic)
+    """Since when its frames come without a pause that would be called silence."""
 
 
 class Line:
@@ -84,6 +90,7 @@ class Line:
         writer: KafkaWriter,
         aside: Aside,
         proxy: str | None = None,
+        openings: Openings | None = None,
     ) -> None:
         self.name = name
         self.state = LineState.CONNECTING
@@ -101,17 +108,18 @@ class Line:
         self._writer = writer
         self._aside = aside
         self._proxy = proxy
+        self._openings = openings or Openings()
         self._backoff = Backoff(settings.backoff_initial_s, settings.backoff_max_s)
         self._open: set[Connection] = set()
         self._quiet = 0
         self._replace_after_s = 0.0
         self._refused: set[Route] = set()
+        self._renewing = False
         self._current: Connection | None = None
 
-    async def run(self, *, start_after_s: float = 0.0) -> None:
+    async def run(self) -> None:
         """Keep the line until cancelled; open connections are closed then."""
         try:
-            await asyncio.sleep(start_after_s)
             while True:
                 connection: Connection | None = await self._connect_at_last()
                 while connection is not None:
@@ -127,11 +135,24 @@ class Line:
         return True
 
     def send(self, requests: Sequence[str]) -> bool:
-        """Send texts on the open connection; False where there is none."""
+        """Send texts on the open connection, or replace it where the exchange allows no more of them; False where there is none."""
         if self._current is None or self.state is not LineState.CONNECTED:
             return False
+        if not self._current.affords(len(requests), self._venue.limits.requests_per_hour):
+            return self.renew()
         self._current.send(requests)
         return True
+
+    def renew(self) -> bool:
+        """Replace the connection, so that all its books begin anew; False where there is none."""
+        self._renewing = self._current is not None and self.state is LineState.CONNECTED
+        return self._renewing
+
+    @property
+    def beginning(self) -> bool:
+        """Whether its connection is so new that what its streams begin with may still be on its way."""
+        asked_s = self._current.asked_s if self._current is not None else None
+        return asked_s is None or time.monotonic() - asked_s < _ANSWERED_S
 
     @property
     def down_s(self) -> float | None:
@@ -161,6 +182,7 @@ class Line:
     async def _connect(self) -> Connection:
         if self.state is LineState.UNREACHABLE:
             _log.debug("connecting", line=self.name, url=self._url)
+        await self._openings.turn(self._url, self._proxy, self._venue.limits.connects_per_s)
         name = f"{self.name}.{self.counts.opened}"
         connection = await Connection.open(name, self._url, self._streams, proxy=self._proxy)
         self._open.add(connection)
@@ -169,7 +191,7 @@ class Line:
 
     def _start(self, connection: Connection) -> None:
         connection.start(self._venue, self._writer, self._plan.requests, self._aside)
-        self._current = connection
+        self._current, self._renewing = connection, False
         self.up_ns = connection.opened_ns
         self._refused.clear()
         self.state, self.problem, self.missing = LineState.CONNECTED, "", []
@@ -205,10 +227,10 @@ class Line:
         tick_s = min(_TICK_S, self._settings.silent_after_s / 5)
         while not await _done(connection, tick_s):
             now_s = time.monotonic()
-            if connection.received != watch.received or self._writer.full:
-                if connection.received != watch.received:
-                    self._quiet = 0
-                watch.received, watch.progress_s = connection.received, now_s
+            if connection.received != watch.received:
+                self._note_progress(watch, connection.received, now_s)
+            elif self._writer.full:
+                watch.progress_s = now_s
             if now_s - connection.opened_s >= _HEALTHY_S and connection.received and not self._quiet:
                 self._backoff.reset()
             if connection.received or now_s - connection.opened_s >= _STANDS_S:
@@ -216,11 +238,20 @@ class Line:
             self._look_for_missing(connection, now_s)
             if now_s < self._replace_after_s:
                 continue
-            if connection.leaving or now_s - connection.opened_s >= session_s:
+            if connection.leaving or self._renewing or now_s - connection.opened_s >= session_s:
                 return True
             if now_s - watch.progress_s >= self._settings.silent_after_s * 2.0**self._quiet:
                 return await self._after_silence(connection, now_s - watch.progress_s)
         return False
+
+    def _note_progress(self, watch: _Watch, received: int, now_s: float) -> None:
+        """What a connection begins with comes on a quiet market too: only frames that go on show that it is none any more."""
+        silent_after_s = self._settings.silent_after_s
+        if now_s - watch.progress_s > silent_after_s:
+            watch.flowing_s = now_s
+        if now_s - watch.flowing_s >= 2.0 * silent_after_s:
+            self._quiet = 0
+        watch.received, watch.progress_s = received, now_s
 
     def _session_s(self) -> float:
         """Only exchanges that cut old connections are given new ones before."""
@@ -258,8 +289,7 @@ class Line:
         try:
             new = await self._connect()
         except FAILURES as error:
-            for stream in self._streams.values():
-                stream.cancel(old)
+            self._go_back_to(old)
             self.counts.failures += 1
             self._replace_after_s = time.monotonic() + self._backoff.next_s()
             _log.warning("no successor yet", line=self.name, connection=old.name, reason=str(error))
@@ -268,9 +298,8 @@ class Line:
             stream.join(new)
         self._start(new)
         if not await self._overlap(old, new):
+            self._go_back_to(old)
             await self._drop(new)
-            for stream in self._streams.values():
-                stream.cancel(old)
             self._replace_after_s = time.monotonic() + self._backoff.next_s()
             _log.warning("successor does not deliver", line=self.name, connection=new.name, reason=new.ended)
             return old
@@ -281,23 +310,37 @@ class Line:
         _log.info("connection replaced", line=self.name, old=old.name, new=new.name)
         return new
 
+    def _go_back_to(self, old: Connection) -> None:
+        """There is no successor: at once, since what the old connection brings counts again."""
+        for stream in self._streams.values():
+            stream.cancel(old, time.time_ns())
+        self._current = old
+
     async def _overlap(self, old: Connection, new: Connection) -> bool:
-        """Wait until the successor delivers; False when it must not take over."""
+        """Wait until the successor delivers; False when it must not take over.
+
+        Time runs from when it has asked for everything and the exchange had a moment to answer, and so does what it has to
+        deliver: a stream of a frame a minute may have brought one before, to the old connection alone.
+        """
         overlap_s = self._settings.rotate_overlap_s
-        started_s = time.monotonic()
-        while True:
-            if await _done(new, _TICK_S / 2):
-                return False
+        started_s: float | None = None
+        while not await _done(new, _TICK_S / 2):
             if old.task is None or old.task.done():
                 return True
-            elapsed_s = time.monotonic() - started_s
+            now_s = time.monotonic()
             pending = [stream.hand_over for stream in self._streams.values() if stream.hand_over]
-            if not pending:
+            if started_s is not None:
+                elapsed_s = now_s - started_s
+                starving = any(each.starving for each in pending)
+                if elapsed_s >= overlap_s * (_LONGEST_OVERLAP if starving else 1):
+                    return not starving
+            elif new.asked_s is not None and now_s - new.asked_s >= min(_ANSWERED_S, overlap_s / 2):
+                started_s = now_s
+                for each in pending:
+                    each.expect()
+            if new.asked_s is not None and all(each.aligned for each in pending):
                 return True
-            if elapsed_s >= overlap_s and not any(each.starving for each in pending):
-                return True
-            if elapsed_s >= overlap_s * _LONGEST_OVERLAP:
-                return False
+        return False
 
     async def _drop(self, connection: Connection) -> None:
         self._open.discard(connection)

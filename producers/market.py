@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Mapping, Sequence
 
@@ -18,6 +17,7 @@ from producers.instruments import Choice, choose
 from producers.kafka_writer import KafkaWriter
 from producers.line import Line, LineState
 from producers.listing import InstrumentLog, Listing
+from producers.openings import Openings
 from producers.polling import Polling
 from producers.rest import Rest
 from producers.resubscriptions import Resubscriptions
@@ -29,9 +29,6 @@ from venues.messages import Instrument
 __all__ = ["Market"]
 
 _log = structlog.get_logger(__name__)
-
-_OPENING_GAP_S = 0.25
-"""Between the openings of a market's connections, so that they do not end at the same second a day later."""
 
 
 class Market:
@@ -49,6 +46,7 @@ class Market:
         topic: str,
         producer_id: str,
         instrument_log: InstrumentLog,
+        openings: Openings | None = None,
     ) -> None:
         self.name = f"{venue.exchange}.{venue.market}"
         self.venue = venue
@@ -64,6 +62,7 @@ class Market:
         self._market = market
         self._settings = settings
         self._writer = writer
+        self._openings = openings or Openings()
         self._topic = topic
         self._id = f"{producer_id}-{self.name}"
         self._waiting_s = 0.0
@@ -108,6 +107,9 @@ class Market:
             aggregated_trades=self._market.trades == "aggTrade",
             kline_intervals=self._market.kline_intervals,
         )
+        others = [bar for bar in options.kline_intervals if bar not in self.venue.kline_intervals]
+        if others and "klines" in options.channels:
+            _log.info("bars are passed over, the exchange has none such", market=self.name, bars=others)
         carrying = [] if self.polling.always else self._open_lines(by_wire, options)
         async with asyncio.TaskGroup() as group:
             if not self.polling.always:
@@ -123,8 +125,8 @@ class Market:
                 collects=lambda wire_symbol: by_wire[wire_symbol].symbol not in self.disabled,
             )
             group.create_task(polling)
-            for start_after_s, line in zip(itertools.count(0.0, _OPENING_GAP_S), self.lines):
-                group.create_task(line.run(start_after_s=start_after_s))
+            for line in self.lines:
+                group.create_task(line.run())
 
     def _open_lines(
         self, by_wire: Mapping[str, Instrument], options: StreamOptions
@@ -144,6 +146,7 @@ class Market:
                 writer=self._writer,
                 aside=self._aside,
                 proxy=self._proxy,
+                openings=self._openings,
             )
             self.lines.append(line)
             carrying.append((line, streams))
@@ -152,7 +155,9 @@ class Market:
     def _images(self, instruments: Mapping[str, Instrument]) -> Snapshots | Resubscriptions:
         """Who serves requests for images, the venue's way."""
         if self.venue.image_channels:
-            return Resubscriptions(self.venue, self.lines, instruments)
+            return Resubscriptions(
+                self.venue, self.lines, instruments, again_s=self._settings.resubscribe_after_s
+            )
         return Snapshots(
             self.venue,
             self.rest,

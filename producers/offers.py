@@ -69,7 +69,10 @@ async def ask_all(
     search: str,
 ) -> Answer:
     """Ask all markets side by side; ``search`` is part of a symbol, in any case. One that does not answer stops no other."""
-    venues = {key: venue(*key, source=market.source) for key, market in markets.items()}
+    venues = {
+        key: venue(*key, chosen=market if market.source == "poll" else None)
+        for key, market in markets.items()
+    }
     asked = await asyncio.gather(
         *(_ask(venues[key], market, settings) for key, market in markets.items()),
         return_exceptions=True,

@@ -2,7 +2,7 @@
 
 ``<receive time> <frame>``: Unix time in ns or µs, told by its digits. And session logs, as cryptofeed writes them:
 ``<Unix time in s>: <frame>`` for what was received, ``https://… -> <time>: <body>`` for REST replies, ``wss://… <- <time>: …`` for
-what the client sent and ``wss://… <-> <time>`` for a connection made, which are passed over.
+what the client sent, ``wss://… <-> <time>`` for a connection made and ``configuration: …``, which are passed over.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MICROS_DIGITS, _NANOS_DIGITS = 16, 19
 _PROGRESS_EVERY = 1000
 _RECEIVED = re.compile(rb"(\d{9,11})(?:\.(\d{1,9}))?: (.*)", re.DOTALL)
 _REPLY = re.compile(rb"(https?://\S+) -> (\d{9,11})(?:\.(\d{1,9}))?: (.*)", re.DOTALL)
-_OURS = re.compile(rb"wss?://\S+ <->? ")
+_OURS = re.compile(rb"wss?://\S+ <->? |configuration: ")
 
 Advanced = Callable[[int], None]
 """Told how many bytes of the files (as they lie on disk) have been read since the last time."""
@@ -48,7 +48,8 @@ def entries(path: Path, advanced: Advanced) -> Iterator[Entry]:
             file.seek(0)
             with gzip.open(file) if packed else file as lines:
                 for number, line in enumerate(lines, 1):
-                    entry = _entry(number, line.rstrip(b"\r\n"))
+                    text = line.rstrip(b"\r\n")
+                    entry = _entry(number, text) if text else None
                     if entry is not None:
                         yield entry
                     if not number % _PROGRESS_EVERY:

@@ -41,7 +41,7 @@ def run(
     unit: str | None = None,
 ) -> None:
     """Replay, wait when ``patience_s`` says how long, and print the counts on stdout."""
-    speaks = venue(exchange, market)
+    speaks = venue(exchange, market, chosen=settings.exchanges.get(exchange, {}).get(market))
     if "-" not in symbol:
         raise ConfigurationError(f"'{symbol}' is no BASE-QUOTE.", hint="Write it like BTC-USDT.")
     addresses = resolve(settings)

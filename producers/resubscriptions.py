@@ -1,7 +1,9 @@
 """Serves requests for book images where they come in the stream: the stream is subscribed anew.
 
 An exchange counts subscriptions, and a book asked for again before its image came would start over for nothing: each
-instrument is subscribed anew once in a while at most, however often it is asked for.
+instrument is subscribed anew once in a while at most, however often it is asked for, and less and less often while that
+does not help. Who has waited for that and does not ask any more has its book. Where many books of one connection are wanted
+at once, the connection is replaced instead: one request brings them all.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -21,13 +24,27 @@ __all__ = ["Resubscriptions"]
 
 _log = structlog.get_logger(__name__)
 
-_AGAIN_S = 10.0
-"""Between two resubscriptions of one instrument."""
 _TICK_S = 0.2
+_CURRENT_S = 4.0
+"""A request that has waited is served if it was made again so lately: workers repeat it every three seconds."""
+_MOST_DOUBLINGS = 3
+_MANY = 5
+"""So many books of one connection wanted at once, and at least half of its books, are reason to replace it."""
+
+
+@dataclass
+class _Served:
+    """When an instrument was subscribed anew last, and how often in a row."""
+
+    at_s: float
+    times: int
 
 
 class Resubscriptions:
-    """The same to its market as :class:`~producers.snapshots.Snapshots`; ``served`` counts streams subscribed anew."""
+    """The same to its market as :class:`~producers.snapshots.Snapshots`; ``served`` counts streams subscribed anew.
+
+    ``again_s``: between two resubscriptions of one instrument; doubled for each that follows another within twice that time.
+    """
 
     def __init__(
         self,
@@ -35,6 +52,7 @@ class Resubscriptions:
         lines: Sequence[Line],
         instruments: Mapping[str, Instrument],
         *,
+        again_s: float = 10.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.counts = SnapshotCounts()
@@ -42,13 +60,15 @@ class Resubscriptions:
         self._venue = venue
         self._lines = lines
         self._instruments = instruments
+        self._again_s = again_s
         self._clock = clock
         self._asked_s: dict[str, float] = {}
-        self._served_s: dict[str, float] = {}
+        """When each waiting instrument was asked for last."""
+        self._served: dict[str, _Served] = {}
 
     @property
     def waiting(self) -> int:
-        """Instruments that wait for their turn, or for a connection."""
+        """Instruments that wait for their turn."""
         return len(self._asked_s)
 
     def request(self, wire_symbol: str, asked_s: float) -> None:
@@ -56,30 +76,62 @@ class Resubscriptions:
         if wire_symbol not in self._instruments:
             return
         self.counts.asked += 1
+        served = self._served.get(wire_symbol)
         if self._clock() - asked_s > FRESH_S:
             self.counts.expired += 1
-        elif wire_symbol in self._asked_s or asked_s <= self._served_s.get(wire_symbol, 0.0):
+        elif served is not None and asked_s <= served.at_s:
             self.counts.folded += 1
         else:
-            self._asked_s[wire_symbol] = asked_s
+            self.counts.folded += wire_symbol in self._asked_s
+            self._asked_s[wire_symbol] = max(asked_s, self._asked_s.get(wire_symbol, 0.0))
 
     async def run(self) -> None:
         """Serve requests until cancelled."""
         while True:
             await asyncio.sleep(_TICK_S)
-            for wire_symbol, asked_s in list(self._asked_s.items()):
-                if self._clock() - asked_s > FRESH_S:
-                    self.counts.expired += 1
-                    del self._asked_s[wire_symbol]
-                elif self._clock() - self._served_s.get(wire_symbol, 0.0) >= _AGAIN_S:
-                    self._serve(wire_symbol)
+            self.serve()
 
-    def _serve(self, wire_symbol: str) -> None:
-        """A line that is not connected brings an image with its next connection: nothing to do then."""
-        requests = self._venue.resubscribe(wire_symbol)
-        for line in self._lines:
-            if wire_symbol in line.image_symbols and line.send(requests):
-                self.counts.served += 1
-                _log.info("stream is subscribed anew", line=line.name, symbol=wire_symbol)
-        self._served_s[wire_symbol] = self._clock()
-        del self._asked_s[wire_symbol]
+    def serve(self) -> None:
+        """Serve those whose turn it is, forget those that nobody wants any more."""
+        now_s = self._clock()
+        due = []
+        for wire_symbol, asked_s in list(self._asked_s.items()):
+            if now_s < self._turn_s(wire_symbol):
+                continue
+            del self._asked_s[wire_symbol]
+            if now_s - asked_s > _CURRENT_S:
+                self.counts.expired += 1
+            else:
+                due.append(wire_symbol)
+        for line in self._lines if due else ():
+            self._serve(
+                line, [wire_symbol for wire_symbol in due if wire_symbol in line.image_symbols], now_s
+            )
+
+    def _serve(self, line: Line, wanted: Sequence[str], now_s: float) -> None:
+        """A line that is not connected, or has just been, brings its images by itself: nothing to do then."""
+        if line.beginning:
+            self.counts.folded += len(wanted)
+        elif len(wanted) >= _MANY and 2 * len(wanted) >= len(line.image_symbols):
+            if line.renew():
+                _log.info("connection is replaced for its books", line=line.name, books=len(wanted))
+                for wire_symbol in wanted:
+                    self._note(wire_symbol, now_s)
+        else:
+            for wire_symbol in wanted:
+                if line.send(self._venue.resubscribe(wire_symbol)):
+                    _log.info("stream is subscribed anew", line=line.name, symbol=wire_symbol)
+                    self._note(wire_symbol, now_s)
+
+    def _turn_s(self, wire_symbol: str) -> float:
+        served = self._served.get(wire_symbol)
+        return 0.0 if served is None else served.at_s + self._pause_s(served)
+
+    def _pause_s(self, served: _Served) -> float:
+        return self._again_s * 2.0 ** min(served.times - 1, _MOST_DOUBLINGS)
+
+    def _note(self, wire_symbol: str, now_s: float) -> None:
+        self.counts.served += 1
+        served = self._served.get(wire_symbol)
+        again = served is not None and now_s - served.at_s < 2.0 * self._pause_s(served)
+        self._served[wire_symbol] = _Served(now_s, served.times + 1 if served is not None and again else 1)

@@ -27,8 +27,8 @@ def record_headers(kind: Kind, channel: str, symbol: str, unit: str) -> tuple[li
 
 
 class Stream:
-    """``leader`` is the connection whose frames are written. While one hands over to another nobody leads and every frame
-    goes through the :class:`HandOver`.
+    """``leader`` is the connection whose frames are written without a look. While one hands over to another nobody leads and every
+    frame goes through the :class:`HandOver`.
 
     ``frames`` and ``bytes`` count what was written, ``repeated`` what a connection brought that another had written.
     ``starts_anew``: each connection begins it with an image of all that is (books whose images come in the stream), so a
@@ -121,11 +121,8 @@ class Stream:
             return
         if source is self.new:
             self._write_all(hand_over.new(frame, time_ns))
-        elif source is self.old:
-            written, held = hand_over.old(frame)
-            if written:
-                self.write(source, frame, time_ns)
-            self._write_all(held)
+        elif source is self.old and hand_over.old(frame):
+            self.write(source, frame, time_ns)
         self._settle()
 
     def begin(self, old: Source) -> None:
@@ -142,9 +139,12 @@ class Stream:
             self._write_all(self.hand_over.finish())
             self._settle()
 
-    def cancel(self, old: Source) -> None:
-        """The successor is gone: the old connection goes on."""
+    def cancel(self, old: Source, time_ns: int) -> None:
+        """The successor is gone: the old connection goes on. Where the successor led already, frames lie between the two."""
+        led = self.leader is not None and self.leader is not old
         self.leader, self.old, self.new, self.hand_over = old, None, None, None
+        if led and self.starts_anew:
+            self.tell_lost(old, "successor lost", time_ns)
 
     def _write_all(self, held: Iterable[HeldFrame]) -> None:
         for frame, time_ns in held:

@@ -55,7 +55,10 @@ class Minute:
 
 
 class History:
-    """Told every trade and every second; ``minutes`` are the closed ones, ``running`` is the one at hand, as of the last second."""
+    """Told every trade and every second; ``minutes`` are the closed ones.
+
+    ``day``, its ``worth``, its ``latest`` trade and the minute at hand, ``running``, are as of the last second.
+    """
 
     def __init__(self, instrument: Instrument, market: Market) -> None:
         self.fills: deque[Fill] = deque(maxlen=_KEPT)
@@ -64,9 +67,11 @@ class History:
         self.running = Minute()
         self.day: Day | None = None
         self.worth = 0
+        self.latest: Fill | None = None
         self._contract: int = contract_size(market, instrument) * 10 ** (8 + instrument.price_decimals)
         self._unit: int = 10 ** max(0, 8 - instrument.price_decimals - instrument.quantity_decimals)
         self._minute = Minute()
+        self._worth = 0
 
     @property
     def first_id(self) -> int:
@@ -82,20 +87,21 @@ class History:
             minute.first_id = fill.trade_id
         minute.last_id = fill.trade_id
         minute.worth += worth
-        self.worth += worth
+        self._worth += worth
         if not fill.seller_aggressed:
             minute.bought_lots += fill.lots
             minute.bought_worth += worth
 
     def second(self, day: Day) -> None:
         """A second went by."""
-        self.day = day
+        self.day, self.worth = day, self._worth
+        self.latest = self.fills[-1] if self.fills else None
         self.running = replace(self._minute, bar=day.minute)
         if day.minute.closed:
             self.minutes.append(self.running)
             self._minute = Minute()
             if len(self.minutes) >= _MINUTES_A_DAY:
-                self.worth -= self.minutes.popleft().worth
+                self._worth -= self.minutes.popleft().worth
 
     def worth_of(self, price: int, lots: int) -> int:
         """Of a fill."""

@@ -159,8 +159,7 @@ class Queries:
         history, seconds, time_ms = feed.history, feed.seconds, now_ms()
         price, quantity = seconds.price, seconds.quantity
         bid, ask = feed.best()
-        latest = history.fills[-1] if history.fills else None
-        day = history.day
+        latest, day = history.latest, history.day
         opened = day.open if day else feed.instrument.start_price
         last = day.last if day else opened
         spot = {

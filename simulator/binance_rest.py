@@ -108,10 +108,14 @@ class BinanceRest:
         if name == "klines":
             weight = _weight(self._rules.kline_weights, integer(request.query, "limit", 500))
         if of_all is not None and not request.query.get("symbol"):
+            asked = _asked_symbols(request) if self._rules.market == "spot" else []
+            if not all(symbol in feeds for symbol in asked):
+                raise BadParameterError(-1121, "Invalid symbol.")
+            weight = _weight(self._rules.symbols_weights, len(asked)) if asked else of_all
             return self._charged(
                 request,
-                of_all,
-                lambda: json_bytes([query(feed, request.query) for feed in feeds.values()]),
+                weight,
+                lambda: json_bytes([query(feeds[symbol], request.query) for symbol in asked or feeds]),
             )
         symbol = _symbol(request)
         if symbol not in feeds:
@@ -122,13 +126,10 @@ class BinanceRest:
 
     def _exchange_info(self, request: Request, books: Books) -> Response:
         if self._rules.market == "spot":  # futures take no parameters: they always list all
-            try:
-                asked = _asked_symbols(request)
-                books = {symbol: books[symbol] for symbol in asked} if asked else books
-            except KeyError as error:
-                raise BadParameterError(-1121, "Invalid symbol.") from error
-            except ValueError as error:
-                raise BadParameterError(-1100, "Illegal characters found in parameter 'symbols'.") from error
+            asked = _asked_symbols(request)
+            if not all(symbol in books for symbol in asked):
+                raise BadParameterError(-1121, "Invalid symbol.")
+            books = {symbol: books[symbol] for symbol in asked} if asked else books
         instruments = [book.instrument for book in books.values()]
         body = {
             "timezone": "UTC",
@@ -186,10 +187,13 @@ def _symbol(request: Request) -> str:
 
 
 def _asked_symbols(request: Request) -> list[str]:
-    """``symbol=A`` or ``symbols=["A","B"]``; empty for all. Raises ValueError."""
+    """``symbol=A`` or ``symbols=["A","B"]``; empty for all. Raises the exchange's error."""
     if "symbols" in request.query:
-        symbols = json.loads(request.query["symbols"])
+        try:
+            symbols = json.loads(request.query["symbols"])
+        except ValueError:
+            symbols = None
         if not isinstance(symbols, list):
-            raise ValueError(symbols)
+            raise BadParameterError(-1100, "Illegal characters found in parameter 'symbols'.")
         return [str(symbol) for symbol in symbols]
     return [request.query["symbol"]] if request.query.get("symbol") else []

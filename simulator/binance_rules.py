@@ -27,6 +27,7 @@ class RestRules:
     fixed_limits: frozenset[int] = frozenset()  # the only allowed ones; empty: any up to the greatest
     weights: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
     kline_weights: Weights = ()
+    symbols_weights: Weights = ()  # of a call that names several instruments, by their number
 
 
 _FUTURES_DEPTH: Weights = ((50, 2), (100, 5), (500, 10), (1000, 20))
@@ -52,6 +53,7 @@ SPOT_REST = RestRules(
         "ticker/24hr": (2, 80),
     },
     kline_weights=((1000, 2),),
+    symbols_weights=((20, 2), (100, 40), (10**9, 80)),
 )
 USDM_REST = RestRules(
     "usdm",

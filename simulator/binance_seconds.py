@@ -75,7 +75,7 @@ class Seconds:
     def _ticker(self, day: Day, time_ms: int, top: Callable[[], tuple[Level, Level]]) -> str:
         price, quantity, history = self.price, self.quantity, self._history
         change = day.last - day.open
-        latest = history.fills[-1] if history.fills else None
+        latest = history.latest
         spot = ""
         if self._market == "spot":
             bid, ask = top()

@@ -13,7 +13,7 @@ from typing import Any
 
 from simulator.bybit_feed import BybitFeed
 from simulator.bybit_wire import Market
-from simulator.dialect import Close
+from simulator.dialect import Close, MarketFrame
 from simulator.hub import Hub, Subscriber
 
 __all__ = ["BybitSession"]
@@ -99,7 +99,7 @@ class BybitSession:
         self._topics = wanted
         for topic in topics:
             self._hub.subscribe(self._subscriber, topic)
-        return [frame for frame in frames if frame is not None]
+        return [MarketFrame(frame) for frame in frames if frame is not None]
 
     def _unsubscribe(self, topics: list[str]) -> list[bytes]:
         for topic in topics:

@@ -12,7 +12,7 @@ from typing import Any
 
 from simulator.coinbase_advanced_feed import AdvancedFeed
 from simulator.coinbase_ledger import trimmed_time
-from simulator.dialect import Close
+from simulator.dialect import Close, MarketFrame
 from simulator.hub import Hub, Subscriber
 from simulator.rest import json_bytes, now_ms
 
@@ -102,7 +102,7 @@ class AdvancedSession:
         for product in dict.fromkeys(map(self._canonical, known)):
             feed, name = self._feeds[product], f"{channel}:{product}"
             answers += [
-                feed.envelope(arrives_as, events, str(self._take_number()))
+                MarketFrame(feed.envelope(arrives_as, events, str(self._take_number())))
                 for arrives_as, events in feed.greeting(channel)
             ]
             self._seen.pop(f"@{name}".encode(), None)

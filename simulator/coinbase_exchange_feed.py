@@ -34,6 +34,7 @@ class ExchangeFeed:
         self._matches = hub.channel(f"matches:{product}")
         self._tickers = hub.channel(f"ticker:{product}")
         self._heartbeats = hub.channel(f"heartbeat:{product}")
+        self._heartbeats.beside = True
         self._far_levels = 0
         self._zero = ""
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulator.coinbase_exchange_feed import ExchangeFeed
-from simulator.dialect import Close
+from simulator.dialect import Close, MarketFrame
 from simulator.hub import Hub, Subscriber
 from simulator.rest import json_bytes
 
@@ -80,7 +80,7 @@ class ExchangeSession:
         greetings = [
             self._feeds[product].greeting(channel) for channel, product in asked if product in self._feeds
         ]
-        return [self._state(), *(frame for frames in greetings for frame in frames)]
+        return [self._state(), *(MarketFrame(frame) for frames in greetings for frame in frames)]
 
     def frame(self, envelope: bytes, data_start: int) -> bytes:  # noqa: ARG002  all connections get the same
         """As published."""

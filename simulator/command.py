@@ -62,6 +62,7 @@ def simulate(*, only_list: bool, **options: Any) -> None:
     Examples:
       bookmill simulate                                        spot and USD-M, three symbols each
       bookmill simulate --exchange all --json                  all exchanges, addresses by exchange and market
+      bookmill simulate --exchange okx --market swap --symbols BTC-USDT,BTC-USD
       bookmill simulate --market spot --instruments 200 --rate 20000
       bookmill simulate --market spot --symbols BTC-USDT --recording day1.gz --recording day2.gz --speed 10
       bookmill simulate --recording spot:BTC-USDT=a.gz,b.gz --recording usdm:BTC-USDT=c.gz --speed max --json

@@ -17,7 +17,7 @@ from websockets.http11 import Request
 from websockets.protocol import OPEN, Event
 from websockets.server import ServerProtocol
 
-from simulator.dialect import Dialect, HandshakeRefusedError, KeepAlive, Session
+from simulator.dialect import Dialect, HandshakeRefusedError, KeepAlive, MarketFrame, Session
 from simulator.hub import Hub
 from simulator.life import ConnectionCounts, Life
 from simulator.limits import RollingWindow
@@ -140,6 +140,11 @@ class Connection(asyncio.Protocol):
         if notice:
             self.say(notice)
 
+    def forget(self) -> None:
+        """Deliver no market data any more; all else goes on."""
+        self._hub.leave(self)
+        self._hub.join(self)
+
     # What its life does, too.
 
     def ping(self, payload: bytes) -> None:
@@ -210,6 +215,7 @@ class Connection(asyncio.Protocol):
                 self._message.clear()
                 life.heard()
                 for reply in session.receive(message):
+                    self._hub.answered += isinstance(reply, MarketFrame)
                     self.say(reply)
 
     def _admit(self) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 
 from simulator.deribit_feed import DeribitFeed
 from simulator.deribit_rpc import Credits, MarketData, RpcError, answer, invalid
-from simulator.dialect import Close
+from simulator.dialect import Close, MarketFrame
 from simulator.hub import Hub, Subscriber
 
 __all__ = ["MOST_CHANNELS", "DeribitSession"]
@@ -159,9 +159,8 @@ class DeribitSession:
         tickers = [
             feeds[parts[1]].first_ticker() for parts in new if parts[0] == "ticker" and parts[1] in feeds
         ]
-        return tickers + [
-            feeds[parts[1]].image() for parts in new if parts[0] == "book" and parts[1] in feeds
-        ]
+        books = [feeds[parts[1]].image() for parts in new if parts[0] == "book" and parts[1] in feeds]
+        return [MarketFrame(frame) for frame in tickers + books]
 
 
 def _parsed(message: bytes) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""What a simulated exchange is made of. A new exchange is one module that implements :class:`Dialect`.
+"""What a simulated exchange is made of. A new exchange is one module that implements :class:`Dialect`; :mod:`simulator.plain` is where
+it starts (docs/adding-an-exchange.md).
 
 The sockets, the pacing, the counting and the synthetic order flow are common; a dialect says which paths and messages
 exist, how they are answered, what the limits are and how frames look. It is written from the exchange's documents and shares
@@ -7,7 +8,7 @@ nothing with the code that is tested against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,7 +18,16 @@ from simulator.hub import Channel, Hub, Subscriber
 from simulator.instruments import Instrument
 from simulator.web import Request, Response
 
-__all__ = ["Books", "Close", "Dialect", "HandshakeRefusedError", "KeepAlive", "Session", "Snapshots"]
+__all__ = [
+    "Books",
+    "Close",
+    "Dialect",
+    "HandshakeRefusedError",
+    "KeepAlive",
+    "MarketFrame",
+    "Session",
+    "Snapshots",
+]
 
 
 class HandshakeRefusedError(Exception):
@@ -62,6 +72,10 @@ class Close:
     reason: str = ""
 
 
+class MarketFrame(bytes):
+    """An answer that is no answer but the first frame of a stream: it is counted with the frames of the channels."""
+
+
 class Session(Protocol):
     """The exchange's side of one open connection."""
 
@@ -92,15 +106,18 @@ class Snapshots(Protocol):
         """The body of the answer: at most ``limit`` levels a side."""
 
 
-Books = dict[str, Snapshots]  # by wire symbol, in upper case
+Books = Mapping[str, Snapshots]  # by wire symbol, in upper case
 
 
 class Dialect(Protocol):
-    """One market of one exchange: ``name`` is like ``okx.swap``, ``default_symbols`` are ``BASE-QUOTE``."""
+    """One market of one exchange: ``name`` is like ``okx.swap``, symbols are ``BASE-QUOTE``."""
 
     name: str
     keep_alive: KeepAlive
-    default_symbols: tuple[str, ...]
+
+    @property
+    def default_symbols(self) -> tuple[str, ...]:
+        """What it lists where the user names nothing."""
 
     def wire(self, symbol: str) -> str:
         """The exchange's own name of a ``BASE-QUOTE`` symbol; raises :class:`ConfigurationError` for one it cannot list."""

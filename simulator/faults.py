@@ -60,6 +60,9 @@ class BreakableConnection(Protocol):
     def announce_shutdown(self) -> None:
         """Send the exchange's shutdown notice."""
 
+    def forget(self) -> None:
+        """Lose its subscriptions."""
+
 
 class Faults:
     """Faults of one market, one method each; :meth:`apply` takes the same by name, as JSON brings them.
@@ -133,6 +136,11 @@ class Faults:
         """Send the exchange's shutdown notice on all connections."""
         for connection in self._connections():
             connection.announce_shutdown()
+
+    def forget_subscriptions(self) -> None:
+        """All connections stay and go on as they do, with heartbeats and answers, but bring no market data any more."""
+        for connection in self._connections():
+            connection.forget()
 
     def scenario(self, symbol: str, name: str, **arguments: Any) -> None:
         """Scripted misbehaviour of this exchange on one synthetic instrument, named as on the wire or ``BASE-QUOTE``."""

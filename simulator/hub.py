@@ -42,6 +42,8 @@ class Channel:
         self.unsent = 0
         self.subscribers: list[Subscriber] = []
         self.disturbances: deque[Disturbance] = deque()
+        self.beside = False
+        """Whether its frames bring no market data (heartbeats): they are not counted with those that do."""
         self.data_start = len(f'{{"stream":"{name}","data":')
 
     def envelope(self, data: str) -> bytes:
@@ -85,6 +87,8 @@ class Hub:
     def __init__(self) -> None:
         self.channels: dict[str, Channel] = {}
         self.feeds: dict[str, Feed] = {}
+        self.answered = 0
+        """First frames of streams, which their subscribers were sent as an answer."""
         self.connections: set[Subscriber] = set()
         self._by_name: dict[str, list[Channel]] = {}
         self._names: dict[Subscriber, set[str]] = {}
@@ -165,4 +169,5 @@ class Hub:
 
     def total(self, what: Literal["published", "sent", "unsent"]) -> int:
         """The same over all streams."""
-        return sum(getattr(channel, what) for channel in self.channels.values())
+        counted: int = sum(getattr(channel, what) for channel in self.channels.values() if not channel.beside)
+        return counted + (0 if what == "unsent" else self.answered)

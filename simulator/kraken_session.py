@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from simulator.dialect import Close
+from simulator.dialect import Close, MarketFrame
 from simulator.hub import Hub, Subscriber
 from simulator.kraken_book import DEPTHS
 from simulator.kraken_feed import Exchange, KrakenFeed
@@ -147,7 +147,7 @@ class KrakenSession:
         shown = dict(result)
         if channel == "ohlc":
             shown["warnings"] = ["timestamp is deprecated, use interval_begin"]
-        images = [_image(feed, channel, result)] if result["snapshot"] else []
+        images = [MarketFrame(_image(feed, channel, result))] if result["snapshot"] else []
         return [_answer(request, now, result=shown), *images]
 
     def _unsubscribe(

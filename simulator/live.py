@@ -17,6 +17,7 @@ __all__ = ["LiveBook", "LiveMarket"]
 _TICK_S = 0.01
 _TICKS_A_BATCH = 10  # depth is published every 100 ms
 _MOST_BEHIND_S = 1.0
+_WAITING_S = 0.1
 _START_ID = 10_000_000
 
 
@@ -24,7 +25,7 @@ class LiveMarket:
     """Order flow of many instruments, in rounds of 10 ms; depth batches of an instrument every 100 ms, spread over the rounds.
 
     The sequence of frames depends on seed and rate alone; what comes once a second is beside it, no part of the rate. When the machine is too slow for the rate, rounds come late; what could not be
-    made up is counted in ``skipped_s``.
+    made up is counted in ``skipped_s``. While ``orders`` is False nobody orders: the clock goes on, books and trades stand still.
     """
 
     def __init__(
@@ -45,16 +46,22 @@ class LiveMarket:
             hub.feeds[dialect.wire(flow.instrument.symbol)] = flow.feed
         self._owed = 0.0
         self._round = 0
+        self._second = 0
+        self.orders = True
         self.skipped_s = 0.0
         self.books = {dialect.wire(flow.instrument.symbol): LiveBook(flow, dialect) for flow in self._flows}
 
     def tick(self, time_ms: int) -> None:
         """One round of orders at that time of the exchange's clock."""
-        self._owed += self._rate * _TICK_S
+        if self.orders:
+            self._owed += self._rate * _TICK_S
         flows, count, draw = self._flows, len(self._flows), self._random.random
-        for flow in flows:
-            flow.clock(time_ms)
-        while self._owed > 0:
+        if time_ms // 1000 != self._second:
+            self._second = time_ms // 1000
+            for flow in flows:
+                flow.clock(time_ms)
+        self._set_time(time_ms)
+        while self._owed > 0 and self.orders:
             self._owed -= flows[int(draw() * count)].act()
         for flow in flows[self._round % _TICKS_A_BATCH :: _TICKS_A_BATCH]:
             self._owed -= flow.close_batch()
@@ -62,7 +69,7 @@ class LiveMarket:
 
     async def run(self) -> None:
         """Open the market with its first subscriber, then run until cancelled."""
-        await self._hub.wait_for_subscribers(self._hub.channels.values(), every=False)
+        await self._wait_for_subscribers()
         clock = asyncio.get_running_loop().time
         start_s, start_ms = clock(), time.time_ns() // 1_000_000
         rounds = 0
@@ -75,6 +82,22 @@ class LiveMarket:
             if behind_s > _MOST_BEHIND_S:
                 self.skipped_s += behind_s
             await asyncio.sleep(max(0.0, -behind_s))
+
+    async def _wait_for_subscribers(self) -> None:
+        """Nothing moves meanwhile but the clock: the image that the first subscriber's book begins with has its time."""
+        subscribed = asyncio.ensure_future(
+            self._hub.wait_for_subscribers(self._hub.channels.values(), every=False)
+        )
+        try:
+            while not subscribed.done():
+                self._set_time(time.time_ns() // 1_000_000)
+                await asyncio.wait({subscribed}, timeout=_WAITING_S)
+        finally:
+            subscribed.cancel()
+
+    def _set_time(self, time_ms: int) -> None:
+        for flow in self._flows:
+            flow.feed.time_ms = time_ms
 
 
 class LiveBook:

@@ -84,7 +84,7 @@ class OrderFlow:
         return 1
 
     def clock(self, time_ms: int) -> None:
-        """Let the exchange's clock go on: once a second the feed is told the day's figures."""
+        """The exchange's clock has come to another second: the feed is told the day's figures."""
         self.feed.time_ms = time_ms
         figures = self._day.due(time_ms)
         if figures is not None:

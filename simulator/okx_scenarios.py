@@ -58,10 +58,10 @@ class Scenarios:
         self._mode = mode  # type: ignore[assignment]  # just looked at
         self._ids = ids
 
-    def auction(self, seconds: float = 5.0) -> None:
-        """A bid above the best ask, for so long: legal in a call auction."""
+    def auction(self, seconds: float = 5.0, ticks: int = _AUCTION_TICKS) -> None:
+        """A bid so many ticks above the best ask, for so long: legal in a call auction."""
         asks = self._feed.truth().asks
-        price = asks[0][0] + _AUCTION_TICKS
+        price = asks[0][0] + ticks
         self._auction = (price, self._feed.time_ms + seconds * 1000)
         self._feed.overlay({price: 1})
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from simulator.dialect import Close
+from simulator.dialect import Close, MarketFrame
 from simulator.hub import Hub, Subscriber
 from simulator.limits import RollingWindow
 from simulator.okx_feed import OkxFeed
@@ -139,7 +139,7 @@ class OkxSession:
         elif name not in self._subscribed:
             feed = self._feeds.get(asked) or self._feed_of_index(channel, asked)
             opening = feed.opening(channel) if feed else None
-            answers += [opening] if opening else []
+            answers += [MarketFrame(opening)] if opening else []
             self._subscribed.add(name)
             self._hub.subscribe(self._subscriber, name)
         return answers

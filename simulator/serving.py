@@ -6,19 +6,18 @@ import asyncio
 import json
 import math
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 import structlog
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from bookmill.errors import ConfigurationError
 from bookmill.settings import StatusSettings
 from bookmill.status import StatusServer
 from simulator.instruments import names
+from simulator.part import SimulatorPart
 from simulator.registry import dialect, exchanges, usual_markets
 from simulator.simulated_market import MarketConfig, RecordingFiles
 from simulator.simulator import SimulatorConfig, Simulators
@@ -41,8 +40,6 @@ def offered() -> dict[str, dict[str, list[str]]]:
         for exchange, markets in exchanges().items()
     }
 
-
-_T = TypeVar("_T")
 
 _log = structlog.get_logger(__name__)
 
@@ -124,7 +121,7 @@ async def serve(options: Options, status: StatusSettings) -> None:
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stopping.set)
     async with simulators:
-        with StatusServer(_Part(simulators, several=many), status):
+        with StatusServer(SimulatorPart(simulators, several=many), status):
             if options.as_json:
                 click.echo(
                     json.dumps(simulators.addresses if many else simulators[options.exchange].addresses)
@@ -137,61 +134,6 @@ async def serve(options: Options, status: StatusSettings) -> None:
             except TimeoutError:
                 _log.info("duration is over", duration_s=options.duration)
     click.echo(json.dumps(simulators.counts() if many else simulators[options.exchange].counts()))
-
-
-class _Part:
-    """The simulator's state for health, status and metrics. Markets of ``several`` exchanges are named ``exchange.market``."""
-
-    name = "simulator"
-
-    def __init__(self, simulators: Simulators, *, several: bool) -> None:
-        self._simulators = simulators
-        self._several = several
-
-    def health(self) -> dict[str, str]:
-        """A market that stopped playing because of an error."""
-        return self._by_market(
-            {exchange: simulator.problems() for exchange, simulator in self._simulators.exchanges.items()}
-        )
-
-    def _by_market(self, by_exchange: Mapping[str, Mapping[str, _T]]) -> dict[str, _T]:
-        return {
-            f"{exchange}.{market}" if self._several else market: value
-            for exchange, markets in by_exchange.items()
-            for market, value in markets.items()
-        }
-
-    def statistics(self) -> dict[str, Any]:
-        """Totals by market."""
-        return {
-            market: {
-                **{name: counts[name] for name in ("frames_sent", "frames_unsent", "skipped_s")},
-                **counts["connections"],
-                **counts["rest"],
-            }
-            for market, counts in self._by_market(self._simulators.counts()).items()
-        }
-
-    def metrics(self) -> Iterator[Metric]:
-        """Frames, connections, REST calls."""
-        sent = CounterMetricFamily(
-            "bookmill_simulator_frames_sent", "Copies of frames sent", labels=["market"]
-        )
-        unsent = CounterMetricFamily(
-            "bookmill_simulator_frames_unsent", "Frames nobody was subscribed to", labels=["market"]
-        )
-        slow = CounterMetricFamily(
-            "bookmill_simulator_slow_readers_dropped", "Clients dropped as too slow", labels=["market"]
-        )
-        calls = CounterMetricFamily("bookmill_simulator_rest_calls", "REST calls", labels=["market"])
-        opened = GaugeMetricFamily("bookmill_simulator_connections", "Open connections", labels=["market"])
-        for market, counts in self._by_market(self._simulators.counts()).items():
-            sent.add_metric([market], counts["frames_sent"])
-            unsent.add_metric([market], counts["frames_unsent"])
-            slow.add_metric([market], counts["connections"]["slow_readers_dropped"])
-            calls.add_metric([market], counts["rest"]["calls"])
-            opened.add_metric([market], counts["connections"]["open"])
-        yield from (sent, unsent, slow, calls, opened)
 
 
 def _named(text: str) -> dict[str, tuple[str, ...]]:

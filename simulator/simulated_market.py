@@ -11,7 +11,7 @@ from typing import Any
 
 from bookmill.errors import ConfigurationError, PortInUseError
 from simulator.connection import Connection
-from simulator.dialect import Books, Dialect
+from simulator.dialect import Dialect, Snapshots
 from simulator.faults import Faults, RestFaults
 from simulator.hub import Hub
 from simulator.life import ConnectionCounts
@@ -74,7 +74,7 @@ class SimulatedMarket:
         self.rest_faults = RestFaults()
         self.open: set[Connection] = set()
         self.faults = Faults(self.hub, self.rest_faults, lambda: tuple(self.open), dialect.wire)
-        self.books: Books = {}
+        self.books: dict[str, Snapshots] = {}
         self.playbacks: list[Playback] = []
         self.live: LiveMarket | None = None
         self.address: dict[str, str] = {}

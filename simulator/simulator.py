@@ -11,6 +11,8 @@ from typing import Any, Self
 from bookmill.errors import ConfigurationError
 from simulator.faults import Faults
 from simulator.feed import Truth
+from simulator.hub import Hub
+from simulator.live import LiveMarket
 from simulator.registry import dialect, usual_markets
 from simulator.simulated_market import MarketConfig, SimulatedMarket
 
@@ -77,12 +79,23 @@ class Simulator:
 
     def truth(self, market: str, wire_symbol: str) -> Truth:
         """The synthetic book and trades of an instrument as of its last depth frame."""
+        return self._live(market).books[wire_symbol].truth()
+
+    def let_trade(self, market: str, *, on: bool) -> None:
+        """Whether anybody orders on a synthetic market. Within a tenth of a second without orders its last changes are told."""
+        self._live(market).orders = on
+
+    def hub(self, market: str) -> Hub:
+        """Channels, feeds and subscribers of a market."""
+        return self._markets[market].hub
+
+    def _live(self, market: str) -> LiveMarket:
         live = self._markets[market].live
         if live is None:
             raise ConfigurationError(
                 f"The market '{market}' plays a recording: its truth is in the recording."
             )
-        return live.books[wire_symbol].truth()
+        return live
 
 
 class Simulators:

@@ -50,7 +50,7 @@ class Prepared:
 def prepare(settings: Settings) -> Prepared:
     """Make what a worker needs; raises a :class:`BookmillError` that says what is missing."""
     venues = {
-        raw(exchange, market).name: venue(exchange, market, source=chosen.source)
+        raw(exchange, market).name: venue(exchange, market, chosen=chosen)
         for exchange, markets in settings.exchanges.items()
         for market, chosen in markets.items()
         if chosen.enabled

@@ -45,8 +45,10 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     bids: bytes
     asks: bytes
     unit: str
-    recent_trades: list[str]
+    recent_trades: list[tuple[str, int | None]]
     checks_trades: bool
+    crossed_by_image: bool = False
+    """Younger than version 2, and False where it is missing."""
 
 
 _VERSION = 2
@@ -72,8 +74,9 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             bids=_pack_levels(*synchronizer.book.bids.levels()),
             asks=_pack_levels(*synchronizer.book.asks.levels()),
             unit=instrument.emitter.unit.text,
-            recent_trades=list(instrument.recent_trades),
+            recent_trades=list(instrument.recent_trades.items()),
             checks_trades=instrument.checks_trades,
+            crossed_by_image=instrument.crossed_by_image,
         )
     )
 
@@ -91,11 +94,12 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
         )
         instrument.synchronizer.restore(image, joined=checkpoint.joined)
         instrument.emitter.unit = unit(checkpoint.unit)
-        instrument.recent_trades = dict.fromkeys(checkpoint.recent_trades)
+        instrument.recent_trades = dict(checkpoint.recent_trades)
         instrument.checks_trades = checkpoint.checks_trades
         instrument.resume_at = checkpoint.position
         instrument.bucket = checkpoint.bucket
         instrument.crossed_since_micros = checkpoint.crossed_since_micros
+        instrument.crossed_by_image = checkpoint.crossed_by_image
         instrument.last_top = instrument.synchronizer.book.top() if checkpoint.joined else None
         count += 1
     return count

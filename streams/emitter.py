@@ -95,7 +95,7 @@ class Emitter:
             source,
             state,
             update_id,
-            self._top_in_base(top) if self.unit.contracts else top,
+            self.top_in_base(top) if self.unit.contracts else top,
             exchange_time_micros,
             receive_micros,
             offset,
@@ -182,7 +182,10 @@ class Emitter:
         self._index += 1
         return [(HEADER, identity)]
 
-    def _top_in_base(self, top: Top) -> Top:
+    def top_in_base(self, top: Top) -> Top:
+        """Prices and base units of a book's top."""
+        if not self.unit.contracts:
+            return top
         bid, bid_quantity, ask, ask_quantity = top
         base = self.unit.base
         return (

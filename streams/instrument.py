@@ -14,9 +14,10 @@ from venues.units import Unit
 __all__ = ["Instrument"]
 
 CROSSED_MICROS = 5_000_000
-"""A book crossed for longer than this, in event time, is lost: auctions and half-sent changes pass sooner."""
+"""A book crossed for longer than this, in event time, is lost, unless it came so: half-sent changes pass sooner."""
 
 _RECENT_TRADES = 1000
+_POLLED = -1
 
 
 class Instrument:
@@ -53,12 +54,14 @@ class Instrument:
         self.bucket = -1
         """Interval of event time the last periodic snapshot was written for."""
         self.crossed_since_micros: int | None = None
+        self.crossed_by_image = False
+        """The exchange itself shows it crossed (an auction): another image would say the same."""
         self.resume_at = 0
         """Book frames below this offset are in the book already: it was restored from a checkpoint taken there."""
         self.repeated_trades = 0
         """Trades passed over because they had come before."""
-        self.recent_trades: dict[str, None] = {}
-        """Ids of the trades seen last, oldest first: part of the book's checkpoint."""
+        self.recent_trades: dict[str, int | None] = {}
+        """Ids of the trades seen last, oldest first, with their times (µs; :data:`_POLLED`): part of the book's checkpoint."""
         self.checks_trades = checks_trades
         self._interval_micros = interval_micros
 
@@ -91,13 +94,17 @@ class Instrument:
                 emitter.beside_the_book(message, place)  # type: ignore[arg-type]
 
     def _trade(self, trade: Trade, place: Place) -> None:
-        if place[0] == "poll":
-            self.checks_trades = True
-        recent = self.recent_trades
+        polled = place[0] == "poll"
+        self.checks_trades |= polled
+        recent, time_micros = self.recent_trades, trade.exchange_time_micros
         if self.checks_trades and trade.trade_id in recent:
-            self.repeated_trades += 1
-            return
-        recent[trade.trade_id] = None
+            # A market that began anew counts from the start again, at other times; a poll's times are coarser than a socket's.
+            before = recent[trade.trade_id]
+            if polled or before in (_POLLED, time_micros):
+                self.repeated_trades += 1
+                return
+            del recent[trade.trade_id]
+        recent[trade.trade_id] = _POLLED if polled else time_micros
         if len(recent) > _RECENT_TRADES:
             del recent[next(iter(recent))]
         self.trades += 1
@@ -112,9 +119,12 @@ class Instrument:
             self.last_top, self.bucket, self.crossed_since_micros = None, -1, None
         if image.in_band:
             if synchronizer.replace(image):
+                self.crossed_by_image = synchronizer.book.crossed()
                 self._applied(image, place)
             return
         joins = synchronizer.counters.joins
+        if synchronizer.phase is not Phase.LIVE:
+            self.crossed_by_image = _crossed(image)
         for diff in synchronizer.install(image):
             self._applied(diff, place)
         if synchronizer.counters.joins > joins and synchronizer.phase is Phase.LIVE:
@@ -147,14 +157,19 @@ class Instrument:
 
     def _watch_crossing(self, crossed: bool, time_micros: int) -> None:  # noqa: FBT001  a fact of the book
         if not crossed:
-            self.crossed_since_micros = None
+            self.crossed_since_micros, self.crossed_by_image = None, False
         elif self.crossed_since_micros is None:
             self.crossed_since_micros = time_micros
             self.crossings += 1
-        elif time_micros - self.crossed_since_micros > CROSSED_MICROS:
+        elif time_micros - self.crossed_since_micros > CROSSED_MICROS and not self.crossed_by_image:
             self.synchronizer.lose("crossed")
 
     def _snapshot(self, reason: Reason, time_micros: int | None, place: Place) -> None:
         synchronizer = self.synchronizer
         state: State = "live" if self.crossed_since_micros is None else "degraded"
         self.emitter.snapshot(synchronizer.book, synchronizer.last_id, state, reason, time_micros, place)
+
+
+def _crossed(image: BookImage) -> bool:
+    bids, asks = image.bids, image.asks
+    return bool(bids and asks) and max(bids)[0] >= min(asks)[0]

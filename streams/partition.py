@@ -153,6 +153,8 @@ class RawPartition:
                     work.covered += 1
             except FrameError as error:
                 work.dead_letters.append(DeadLetter(record, error))
+                if source == "ws" and channel in self.venue.image_channels:
+                    self._lose(record)
         self.position = work.position = position
         return work
 
@@ -199,6 +201,12 @@ class RawPartition:
         if kind == b"poll":
             return polled.decode(channel, value)
         return self.venue.decode(channel, value)
+
+    def _lose(self, record: RawRecord) -> None:
+        """A change of this book cannot be read. Not every exchange has numbers by which the next one would show it."""
+        instrument = self.instruments.get(record.key or b"")
+        if instrument is not None and record.offset >= instrument.resume_at:
+            instrument.synchronizer.tell_lost("unreadable")
 
     def _open(self, key: bytes, symbol: bytes) -> Instrument:
         try:

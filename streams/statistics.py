@@ -126,7 +126,7 @@ class WorkerPart:
 
 
 def _describe(instrument: Instrument) -> dict[str, Any]:
-    bid, bid_quantity, ask, ask_quantity = instrument.synchronizer.book.top()
+    bid, bid_quantity, ask, ask_quantity = instrument.emitter.top_in_base(instrument.synchronizer.book.top())
     _, spread, bps = measure(bid, ask)
     live = instrument.synchronizer.phase is Phase.LIVE
     now_micros = time.time_ns() // 1000

@@ -1,4 +1,4 @@
-"""What adapters have in common: defaults for what most venues do not have, and decoding by channel. A new venue starts here."""
+"""What adapters have in common: defaults for what most venues do not have, and decoding by channel. A new venue starts here (docs/adding-an-exchange.md)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from typing import ClassVar, TypeVar
 
 import msgspec
 
-from bookmill.errors import FrameError
-from venues.interface import Channel, Continuity, KeepAlive, Levels, Limits, RestRequest, Verdict
+from bookmill.errors import ConfigurationError, FrameError
+from venues.interface import Channel, Continuity, KeepAlive, Levels, Limits, RestRequest, Route, Verdict
 from venues.messages import BookDiff, BookImage, Checksum, Message
 from venues.numbers import ScaledNumbers
 
-__all__ = ["Adapter", "Decoder", "Following", "Ordered", "chunks", "dated"]
+__all__ = ["UNREADABLE", "Adapter", "Decoder", "Following", "Ordered", "Routes", "chunks", "dated"]
 
 _T = TypeVar("_T")
+
+UNREADABLE: tuple[type[Exception], ...] = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What reading a text can raise: it is no JSON, not of the shape, no UTF-8, no number, it has a thousand brackets."""
+
+_MISREAD: tuple[type[Exception], ...] = (*UNREADABLE, IndexError, KeyError, TypeError)
+"""Beside that, what a venue's own text can do to a decoder: a short list, a word where a number belongs."""
 
 Decoder = Callable[[bytes], Sequence[Message]]
 
@@ -29,9 +35,13 @@ class Adapter:
     limits: Limits
     continuity: Continuity
     channels: frozenset[Channel] = frozenset()
+    kline_intervals: tuple[str, ...] = ()
     contracts: bool = False
     repeats_trades: bool = False
     keep_alive: KeepAlive | None = None
+    depths: tuple[int, ...] = ()
+    """Levels a side that its books can be subscribed with, the usual one first; none: it has one form only."""
+    depth: int = 0
     image_channels: frozenset[str] = frozenset()
     market_wide: frozenset[str] = frozenset()
     ccxt_id: str = ""
@@ -49,6 +59,15 @@ class Adapter:
                 self._beginnings.append((name[:-1], getattr(self, method)))
             else:
                 self._exact[name] = getattr(self, method)
+
+    def set_depth(self, depth: int) -> None:
+        """Books with so many levels a side; raises :class:`ConfigurationError` where the venue does not offer them."""
+        if depth not in self.depths:
+            raise ConfigurationError(
+                f"{self.exchange}.{self.market} has no books of {depth} levels a side.",
+                hint=f"It has {', '.join(map(str, self.depths))}." if self.depths else "Leave the depth out.",
+            )
+        self.depth = depth
 
     def sequence(self, frame: bytes) -> int | None:  # noqa: ARG002  for venues that have one
         """No venue-wide counter."""
@@ -79,12 +98,35 @@ class Adapter:
             return decoder(frame)
         except FrameError:
             raise
-        except (msgspec.MsgspecError, ValueError, IndexError, KeyError, TypeError, RecursionError) as error:
-            # What a venue's own text can do to reading it: a short list, a word where a number belongs, a thousand brackets.
+        except _MISREAD as error:
             raise FrameError(f"Not a {self.exchange} {channel} frame: {error}.") from error
 
     def _decoder(self, channel: str) -> Decoder | None:
         return next((decoder for begin, decoder in self._beginnings if channel.startswith(begin)), None)
+
+
+class Routes(dict[bytes, Route | None]):
+    """Routes by the bytes of a frame that tell them, so that each is worked out once: ``routes[frame[start:end]]``.
+
+    ``learn`` works one out; None, as for bytes that are no text, is for frames without market data. Bounded: past 100,000 the
+    memory is emptied and starts again.
+    """
+
+    _MOST = 100_000
+
+    def __init__(self, learn: Callable[[str], Route | None]) -> None:
+        super().__init__()
+        self._learn = learn
+
+    def __missing__(self, head: bytes) -> Route | None:
+        if len(self) >= self._MOST:
+            self.clear()
+        try:
+            route = self._learn(head.decode())
+        except UnicodeDecodeError:
+            route = None
+        self[head] = route
+        return route
 
 
 class Ordered:

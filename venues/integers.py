@@ -9,7 +9,9 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-__all__ = ["Id", "Micros", "Millis"]
+from bookmill.errors import FrameError
+
+__all__ = ["Id", "Micros", "Millis", "whole"]
 
 _MOST = 2**63 - 1
 
@@ -21,3 +23,10 @@ Micros: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
 
 Millis: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_MOST // 1000)]
 """A time in milliseconds since the epoch, which becomes microseconds."""
+
+
+def whole(text: str, most: int = _MOST // 1000) -> int:
+    """The same for one that is written as text: digits, ``most`` at most (of milliseconds); raises :class:`FrameError`."""
+    if text.isascii() and text.isdecimal() and len(text) <= 20 and (number := int(text)) <= most:
+        return number
+    raise FrameError(f"Not a whole number up to {most}: {text[:40]!r}.")

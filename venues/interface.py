@@ -7,6 +7,7 @@ it to decode frames and for the rule by which a book's diffs follow each other.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -151,6 +152,7 @@ class RestRequest:
 class Limits:
     """What the exchange allows one address. ``requests_per_s``: frames a client may send on one socket, strictly rolling.
     ``weight_per_minute``: calls, where all cost the same. ``session_s``: infinite where connections are never cut.
+    ``connects_per_s``: connections that may be opened. ``requests_per_hour``: frames on one socket, where that is limited too.
     """
 
     weight_per_minute: int
@@ -158,6 +160,8 @@ class Limits:
     requests_per_s: float
     session_s: float
     ban_statuses: frozenset[int] = field(default=frozenset({418, 429}))
+    connects_per_s: float = 4.0
+    requests_per_hour: float = math.inf
 
 
 class Venue(Protocol):
@@ -172,12 +176,16 @@ class Venue(Protocol):
     continuity: Continuity
     channels: frozenset[Channel]
     """What it offers."""
+    kline_intervals: tuple[str, ...]
+    """The bars it has, shortest first: ``1m``, ``1h``, ``1d``."""
     contracts: bool
     """Whether its quantities are contracts, whose size only its metadata tell."""
     repeats_trades: bool
     """Whether a new connection brings trades again that the one before has brought."""
     keep_alive: KeepAlive | None
     """None where answering the exchange's own pings is all it asks."""
+    depths: tuple[int, ...]
+    """Levels a side that its books can be subscribed with, the usual one first; none: it has one form only."""
     image_channels: frozenset[str]
     """Its channels that begin with an image of all that is, on each connection and each subscription anew."""
     market_wide: frozenset[str]
@@ -186,6 +194,9 @@ class Venue(Protocol):
     """ccxt's name of the exchange; empty where it cannot be polled."""
     by_ccxt: bool
     """Whether there is nothing but ccxt: no socket to listen to, and no REST call of ours."""
+
+    def set_depth(self, depth: int) -> None:
+        """Books with so many levels a side; raises :class:`ConfigurationError` where the venue does not offer them."""
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """Spread instruments over connections within the venue's limits."""

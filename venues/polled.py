@@ -23,6 +23,7 @@ from typing import Literal
 import msgspec
 
 from bookmill.errors import FrameError
+from venues.adapter import UNREADABLE
 from venues.messages import BookImage, Kline, Message, Ticker, Trade
 from venues.numbers import ScaledNumbers
 
@@ -105,7 +106,7 @@ def decode(channel: str, value: bytes) -> Sequence[Message]:
         raise FrameError(f"No channel of polled records: {channel[:40]!r}.")
     try:
         return reader(value)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise FrameError(f"Not a {channel} record: {error}.") from error
 
 

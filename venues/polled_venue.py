@@ -8,11 +8,15 @@ from collections.abc import Iterable, Sequence
 from bookmill.errors import ConfigurationError, FrameError
 from venues.adapter import Adapter, Ordered
 from venues.ccxt_markets import KINDS, ids
-from venues.interface import ConnectionPlan, Control, Limits, RestRequest, Route, StreamOptions
+from venues.interface import Channel, ConnectionPlan, Control, Limits, RestRequest, Route, StreamOptions
 from venues.messages import Instrument, Message
 
-__all__ = ["PolledVenue"]
+__all__ = ["POLLED_CHANNELS", "PolledVenue"]
 
+POLLED_CHANNELS: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
+"""What can be asked for over REST."""
+
+_BARS = {"s": (1,), "m": (1, 3, 5, 15, 30), "h": (1, 2, 4, 6, 8, 12), "d": (1, 3), "w": (1,), "M": (1,)}
 _NO_WEIGHT = 1_000_000
 """ccxt keeps the pace itself; nothing of ours is asked for."""
 
@@ -23,7 +27,9 @@ class PolledVenue(Adapter):
     websocket_url = ""
     rest_url = ""
     limits = Limits(_NO_WEIGHT, streams_per_connection=1, requests_per_s=1.0, session_s=float("inf"))
-    channels = frozenset({"book", "best", "trades", "ticker", "klines"})
+    channels = POLLED_CHANNELS
+    kline_intervals = tuple(f"{n}{unit}" for unit, lengths in _BARS.items() for n in lengths)
+    """Those that ccxt has words for; which of them the exchange has is known when it is asked."""
     by_ccxt = True
 
     def __init__(self, exchange: str, market: str) -> None:

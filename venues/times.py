@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from bookmill.errors import FrameError
 
-__all__ = ["rfc3339_micros"]
+__all__ = ["rfc3339_micros", "yymmdd"]
 
 _SECOND = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)", re.ASCII)
 
@@ -26,6 +26,19 @@ def rfc3339_micros(text: str) -> int:
         if len(text) == 20:
             return seconds * 1_000_000
     raise FrameError(f"Not a time in UTC: {text[:40]!r}.")
+
+
+def yymmdd(time_ms: int) -> str:
+    """The day of a time, UTC, as contracts are named by it: ``261225``. By arithmetic on days since 0000-03-01, with years that
+    begin in March: a venue asks no calendar.
+    """
+    era, day = divmod(time_ms // 86_400_000 + 719_468, 146_097)
+    year = (day - day // 1460 + day // 36_524 - day // 146_096) // 365
+    day -= 365 * year + year // 4 - year // 100
+    month = (5 * day + 2) // 153
+    day -= (153 * month + 2) // 5
+    year += 400 * era + (month >= 10)
+    return f"{year % 100:02d}{(month + 2) % 12 + 1:02d}{day + 1:02d}"
 
 
 @lru_cache(maxsize=1024)

@@ -51,6 +51,6 @@ class Handler:
 
     def _open(self, topic: str, partition: int) -> RawPartition:
         market = topic.removeprefix(self._job.prefix).split(".")[1:]
-        raw = RawPartition(venue(*market), topic, partition, 0, self._ids, WorkerSettings())
+        raw = RawPartition(venue(market[0], market[1]), topic, partition, 0, self._ids, WorkerSettings())
         self._partitions[topic, partition] = raw
         return raw

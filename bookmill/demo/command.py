@@ -78,6 +78,7 @@ def demo(
       bookmill demo --duration 30 --json
       bookmill demo --exchanges all
       bookmill demo --exchanges okx,kraken --duration 60
+      bookmill demo --exchanges okx --market swap --symbols BTC-USDT,BTC-USD
       bookmill demo --symbols BTC-USDT --market spot --rate 5000
       bookmill demo --recording btcusdt_day1.gz btcusdt_day2.gz --speed 10
     """
@@ -124,7 +125,8 @@ def up(duration: float | None, *, as_json: bool) -> None:
     \b
     Examples:
       bookmill up
-      BOOKMILL_EXCHANGES__BINANCE__SPOT__SYMBOLS='["BTC-USDT","SOL-USDT"]' bookmill up     only this market
+      BOOKMILL_EXCHANGES__BINANCE__SPOT__SYMBOLS='["BTC-USDT","SOL-USDT"]' bookmill up      only this market
+      BOOKMILL_EXCHANGES='{"kraken": {"spot": {"symbols": ["BTC-USD"]}}}' bookmill up      another exchange
       BOOKMILL_CONFIG=live.yaml bookmill up --duration 3600 --json
     """
     from bookmill import settings_loading

@@ -25,6 +25,10 @@ from tests.integration.conftest import isolated
 from tests.integration.parts import RunningPart, environment, wait_until
 from tests.recordings import NAMES, Recording, recording
 
+pytestmark = pytest.mark.timeout(
+    900
+)  # the fixture plays 700,000 frames, at their pace and on whatever machine it is
+
 # Two recordings of one instrument cannot be one market's past: they go through pipelines of their own.
 GROUPS = (("spot-btcusdt-2024", "spot-ethusdt-2024", "usdm-btcusdt-2024"), ("usdm-btcusdt-2023",))
 WAYS = ("socket", "replay")

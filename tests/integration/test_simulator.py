@@ -183,8 +183,8 @@ def test_a_client_that_does_not_read_is_dropped_without_a_close_frame() -> None:
     async def test(simulator: Simulator) -> None:
         async with join(simulator, "spot", "/stream?streams=btcusdt@bookTicker/btcusdt@trade") as socket:
             socket.transport.pause_reading()
-            await asyncio.sleep(2)
-            assert simulator.counts()["spot"]["connections"]["slow_readers_dropped"] == 1
+            while simulator.counts()["spot"]["connections"]["slow_readers_dropped"] == 0:
+                await asyncio.sleep(0.1)
             socket.transport.resume_reading()
             assert (await closing(socket)).rcvd is None
 
@@ -415,6 +415,34 @@ def test_the_command_serves_until_sigterm_and_prints_its_counts() -> None:
                     await read_on(socket)
             counts = json.loads(await asyncio.wait_for(process.stdout.readline(), 10))
             assert counts["spot"]["frames_sent"] > 0
+            assert await asyncio.wait_for(process.wait(), 10) == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    asyncio.run(test())
+
+
+def test_the_command_simulates_all_exchanges_by_name() -> None:
+    async def test() -> None:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bookmill", "simulate", "--exchange", "all", "--rate", "100", "--json"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert process.stdout is not None
+        try:
+            addresses = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
+            assert {"spot", "usdm", "coinm"} == addresses["binance"].keys()
+            coinm = addresses["binance"]["coinm"]["websocket"]
+            async with connect(coinm + "/stream?streams=btcusd_perp@markPrice@1s") as socket:
+                frame = json.loads(await asyncio.wait_for(socket.recv(), 10))
+                assert (frame["data"]["e"], frame["data"]["st"]) == ("markPriceUpdate", 2)
+            process.send_signal(signal.SIGTERM)
+            counts = json.loads(await asyncio.wait_for(process.stdout.readline(), 10))
+            assert counts["binance"]["coinm"]["frames_sent"] > 0
+            assert counts["binance"]["spot"]["frames_sent"] == 0
             assert await asyncio.wait_for(process.wait(), 10) == 0
         finally:
             if process.returncode is None:

@@ -235,7 +235,7 @@ def test_a_bad_record_is_a_dead_letter_and_the_next_is_processed(prepared: Setti
     headers = dict(letter.headers() or [])
     assert letter.value() == b"{broken"
     assert headers["__connect.errors.offset"] == b"1"
-    assert b"Not a Binance trade frame" in (headers["__connect.errors.exception.message"] or b"")
+    assert b"Not a binance trade frame" in (headers["__connect.errors.exception.message"] or b"")
     assert headers["symbol"] == b"BTC-USDT"
     assert len(read_all(prepared, TRADES.name)) == 2
 

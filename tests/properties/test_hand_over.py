@@ -33,9 +33,7 @@ def test_each_frame_is_written_once_and_in_order(
     for step, old_turn in enumerate([*interleaving, *[True, False] * count]):
         if old_turn and old < count:
             if not hand_over.over or not finished:
-                mine, held = hand_over.old(frames[old])
-                written += [frames[old]] if mine else []
-                written += [frame for frame, _ in held]
+                written += [frames[old]] if hand_over.old(frames[old]) else []
             old += 1
         elif not old_turn and new < min(count, max(old, joined) + 10):
             if hand_over.over:

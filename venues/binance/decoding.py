@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-import msgspec
-
 from bookmill.errors import FrameError
-from venues.adapter import Adapter
+from venues.adapter import UNREADABLE, Adapter
 from venues.binance import wire
 from venues.messages import (
     BestBidAsk,
@@ -57,7 +55,7 @@ class Decoding(Adapter):
         """A REST depth answer. A new listing's ``lastUpdateId`` of -1 is kept: no diff will follow it."""
         try:
             data = wire.read_snapshot(body)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        except UNREADABLE as error:
             raise FrameError(f"Not a Binance depth snapshot: {error}.") from error
         scaled = self._scaled
         return BookImage(

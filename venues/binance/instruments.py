@@ -15,12 +15,11 @@ __all__ = ["read_instruments"]
 
 
 def read_instruments(body: bytes, scaled: ScaledNumbers) -> Sequence[Instrument]:
-    """All of them; ``BTC-USDT``, dated contracts ``BTC-USDT-261225``. Raises FrameError and what msgspec raises."""
+    """All of them; ``BTC-USDT``, dated contracts ``BTC-USDT-261225``. Raises FrameError, or what is UNREADABLE."""
     return [_instrument(symbol, scaled) for symbol in wire.read_instruments(body).symbols]
 
 
 def _instrument(symbol: wire.Symbol, scaled: ScaledNumbers) -> Instrument:
-    filters = {item["filterType"]: item for item in symbol.filters}
     # BTCUSDT_261225 has a date; BTCUSD_PERP, COIN-M's perpetual, has none whatever its contract type is called:
     # one in delivery is a "CURRENT_QUARTER DELIVERING" (seen 2026-09).
     date = symbol.symbol.partition("_")[2]
@@ -31,8 +30,8 @@ def _instrument(symbol: wire.Symbol, scaled: ScaledNumbers) -> Instrument:
         symbol=dated(symbol.baseAsset, symbol.quoteAsset, date),
         base=symbol.baseAsset,
         quote=symbol.quoteAsset,
-        tick=scaled[filters["PRICE_FILTER"]["tickSize"]],
-        lot=scaled[filters["LOT_SIZE"]["stepSize"]],
+        tick=_step(symbol, "PRICE_FILTER", scaled),
+        lot=_step(symbol, "LOT_SIZE", scaled),
         trading=status == "TRADING",
         unit=_unit(symbol, scaled),
         settle=symbol.marginAsset,
@@ -40,6 +39,13 @@ def _instrument(symbol: wire.Symbol, scaled: ScaledNumbers) -> Instrument:
         # A perpetual's deliveryDate is the year 2100.
         expiry_micros=symbol.deliveryDate * 1000 if date and symbol.deliveryDate else None,
     )
+
+
+def _step(symbol: wire.Symbol, kind: str, scaled: ScaledNumbers) -> int:
+    for item in symbol.filters:
+        if item.filterType == kind:
+            return scaled[item.tickSize or item.stepSize]
+    raise FrameError(f"Binance lists {symbol.symbol} without {kind}.")
 
 
 def _unit(symbol: wire.Symbol, scaled: ScaledNumbers) -> Unit:

@@ -32,7 +32,7 @@ class BinanceSpot(Binance):
     continuity: Continuity = SpotContinuity()
     channels = _SPOT_CHANNELS
     _streams: ClassVar[Mapping[str, str]] = SPOT_STREAMS
-    _intervals = SPOT_INTERVALS
+    kline_intervals = SPOT_INTERVALS
     _depth_path = "/api/v3/depth"
     _info_path = "/api/v3/exchangeInfo"
     _info_weight = 20

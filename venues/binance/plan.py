@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from venues.adapter import chunks
 from venues.interface import ConnectionPlan, Route, StreamOptions
@@ -25,17 +25,19 @@ FUTURES_STREAMS: Mapping[str, str] = {
     "liquidations": "forceOrder",
 }
 
-FUTURES_INTERVALS = frozenset(
-    ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M")
+# fmt: off
+FUTURES_INTERVALS: tuple[str, ...] = (
+    "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M",
 )
-SPOT_INTERVALS = FUTURES_INTERVALS | {"1s"}
+# fmt: on
+SPOT_INTERVALS = ("1s", *FUTURES_INTERVALS)
 
 _STREAMS_IN_URL = 100
 _STREAMS_IN_REQUEST = 200
 _RARE = "forceOrder"
 
 
-def streams(offered: Mapping[str, str], intervals: frozenset[str], options: StreamOptions) -> Iterator[str]:
+def streams(offered: Mapping[str, str], intervals: Collection[str], options: StreamOptions) -> Iterator[str]:
     """What stands behind ``<symbol>@`` for each of the channels asked for that are offered."""
     for channel in dict.fromkeys(options.channels):
         stream = offered.get(channel)

@@ -13,6 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from bookmill.errors import FrameError
+from venues.adapter import UNREADABLE
 from venues.binance import wire
 from venues.binance.decoding import Decoding
 from venues.binance.instruments import read_instruments
@@ -32,8 +33,7 @@ class Binance(Decoding):
 
     _streams: ClassVar[Mapping[str, str]]
     """What it offers (``venues.binance.plan``)."""
-    _intervals: ClassVar[frozenset[str]] = FUTURES_INTERVALS
-    """Of its bars."""
+    kline_intervals = FUTURES_INTERVALS
     _paths: ClassVar[Mapping[str, str]] = {"": ""}
     """In front of ``/stream``: the part of the exchange that delivers a channel."""
     _depth_path: str
@@ -48,7 +48,7 @@ class Binance(Decoding):
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """One connection per path and 1024 streams."""
-        names = list(streams(self._streams, self._intervals, options))
+        names = list(streams(self._streams, self.kline_intervals, options))
         return connections(wire_symbols, names, self._paths, self.limits.streams_per_connection)
 
     def route(self, frame: bytes) -> Route | None:
@@ -58,7 +58,7 @@ class Binance(Decoding):
         else:
             try:
                 name = wire.read_combined(frame).stream.encode()
-            except (msgspec.MsgspecError, ValueError, RecursionError):
+            except UNREADABLE:
                 return None
         return self._route_of.get(name) or self._learn_route(name)
 
@@ -88,7 +88,7 @@ class Binance(Decoding):
         """
         try:
             answer = wire.read_answer(frame)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        except UNREADABLE as error:
             return Control("unknown", str(error))
         if answer.code is not None:
             return Control("error", f"{answer.code} {answer.msg}")
@@ -104,14 +104,7 @@ class Binance(Decoding):
         """BASE-QUOTE from the exchange's own base and quote; a dated contract keeps its date behind them."""
         try:
             return read_instruments(body, self._scaled)
-        except (
-            msgspec.MsgspecError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except UNREADABLE as error:
             raise FrameError(f"Binance {self.market} exchangeInfo cannot be read: {error}.") from error
 
     def snapshot_request(self, wire_symbol: str, levels: int | None) -> RestRequest:

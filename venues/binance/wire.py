@@ -22,6 +22,7 @@ __all__ = [
     "Depth",
     "DepthFrame",
     "ExchangeInfo",
+    "Filter",
     "ForceOrder",
     "ForceOrderFrame",
     "ForcedOrder",
@@ -186,13 +187,21 @@ class Snapshot(msgspec.Struct):
     T: Millis | None = None
 
 
+class Filter(msgspec.Struct):
+    """``tickSize`` of a PRICE_FILTER, ``stepSize`` of a LOT_SIZE."""
+
+    filterType: str  # noqa: N815  the exchange's names
+    tickSize: str = ""  # noqa: N815
+    stepSize: str = ""  # noqa: N815
+
+
 class Symbol(msgspec.Struct):
     """``status`` on spot and USD-M, ``contractStatus`` on COIN-M; ``contractSize``, a JSON number, on COIN-M only."""
 
     symbol: str
     baseAsset: str  # noqa: N815  the exchange's names
     quoteAsset: str  # noqa: N815
-    filters: list[dict[str, Any]]
+    filters: list[Filter]
     status: str = ""
     contractStatus: str = ""  # noqa: N815
     contractSize: msgspec.Raw = msgspec.Raw()  # noqa: N815

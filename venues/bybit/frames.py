@@ -13,6 +13,7 @@ from bookmill.errors import FrameError
 from venues.adapter import Adapter
 from venues.bybit import wire
 from venues.bybit.topics import INTERVALS
+from venues.integers import whole
 from venues.messages import (
     BestBidAsk,
     BookDiff,
@@ -115,7 +116,7 @@ class BybitFrames(Adapter):
             mark_price=number(data.markPrice),
             index_price=number(data.indexPrice),
             funding_rate=signed(data.fundingRate) if data.fundingRate else None,
-            next_funding_time_micros=int(data.nextFundingTime or 0) * 1000 or None,
+            next_funding_time_micros=whole(data.nextFundingTime or "0") * 1000 or None,
             open_interest=number(data.openInterestValue if self._unit.inverse else data.openInterest),
         )
         if derivative == Derivative(time_micros):

@@ -10,10 +10,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
-import msgspec
-
 from bookmill.errors import FrameError
-from venues.adapter import chunks
+from venues.adapter import UNREADABLE, chunks
 from venues.bybit import wire
 from venues.bybit.continuity import BybitContinuity
 from venues.bybit.frames import BybitFrames
@@ -63,12 +61,18 @@ class _Bybit(BybitFrames):
     )
     continuity: Continuity = BybitContinuity()
     keep_alive: KeepAlive | None = KeepAlive(20.0, '{"op":"ping"}')
-    depth: ClassVar[int] = BOOK_DEPTH
-    image_channels = frozenset({f"orderbook.{BOOK_DEPTH}"})
+    kline_intervals = tuple(INTERVALS)
+    depths = (BOOK_DEPTH, 200, 50)
+    depth = BOOK_DEPTH
 
     def __init__(self) -> None:
         super().__init__()
         self._route_of: dict[bytes, Route] = {}
+
+    @property
+    def image_channels(self) -> frozenset[str]:  # type: ignore[override]
+        """Its books, whose depth the channel names."""
+        return frozenset({f"orderbook.{self.depth}"})
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """An instrument's topics stand in requests of their own: one bad topic fails its whole list, and so costs no other instrument."""
@@ -130,7 +134,7 @@ class _Bybit(BybitFrames):
         elif b'"topic"' in frame:
             try:
                 name = wire.read_topic(frame).topic.encode()
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 return None
         else:
             return None
@@ -151,7 +155,7 @@ class _Bybit(BybitFrames):
         """
         try:
             answer = wire.read_answer(frame)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             text = frame.decode("utf-8", "replace")
             return (
                 Control("error", text)
@@ -187,7 +191,7 @@ class _Bybit(BybitFrames):
             if answer.retCode:
                 raise FrameError(f"Bybit {self.market} lists nothing: {answer.retCode} {answer.retMsg}.")
             return [instrument(symbol, self._unit, self._scaled) for symbol in answer.result.symbols or ()]
-        except (msgspec.MsgspecError, ValueError) as error:
+        except UNREADABLE as error:
             raise FrameError(f"Bybit {self.market} instruments-info cannot be read: {error}.") from error
 
 

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from venues.integers import Id, Millis
+
 __all__ = [
     "Answer",
     "Book",
@@ -45,7 +47,7 @@ class Topic(msgspec.Struct, gc=False):
 
 
 class Book(msgspec.Struct):
-    u: int
+    u: Id
     b: list[tuple[str, str]]
     a: list[tuple[str, str]]
 
@@ -54,15 +56,15 @@ class BookFrame(msgspec.Struct):
     """``cts`` is the matching engine's time, ``ts`` that of the push."""
 
     type: Literal["snapshot", "delta"]
-    ts: int
+    ts: Millis
     data: Book
-    cts: int | None = None
+    cts: Millis | None = None
 
 
 class Trade(msgspec.Struct, gc=False):
     """``S`` is the taker's side."""
 
-    T: int
+    T: Millis
     S: Literal["Buy", "Sell"]
     v: str
     p: str
@@ -91,12 +93,12 @@ class Ticker(msgspec.Struct, gc=False):
 
 
 class TickerFrame(msgspec.Struct, gc=False):
-    ts: int
+    ts: Millis
     data: Ticker
 
 
 class Kline(msgspec.Struct, gc=False):
-    start: int
+    start: Millis
     interval: str
     open: str
     high: str
@@ -105,7 +107,7 @@ class Kline(msgspec.Struct, gc=False):
     volume: str
     turnover: str
     confirm: bool
-    timestamp: int
+    timestamp: Millis
 
 
 class KlineFrame(msgspec.Struct):
@@ -115,7 +117,7 @@ class KlineFrame(msgspec.Struct):
 class Liquidation(msgspec.Struct, gc=False):
     """``S`` is the side of the position that is closed."""
 
-    T: int
+    T: Millis
     S: Literal["Buy", "Sell"]
     v: str
     p: str

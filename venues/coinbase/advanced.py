@@ -11,13 +11,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
-import msgspec
-
 from bookmill.errors import FrameError
-from venues.adapter import Adapter, Ordered, chunks
+from venues.adapter import UNREADABLE, Adapter, Ordered, chunks
 from venues.coinbase import wire
 from venues.coinbase.common import best_bid_ask, maker_trade, optional
 from venues.coinbase.products import advanced_instruments
+from venues.integers import whole
 from venues.interface import (
     Channel,
     ConnectionPlan,
@@ -35,6 +34,7 @@ __all__ = ["CoinbaseAdvanced"]
 
 _PRODUCTS_PER_CONNECTION = 50
 _MOST_ROUTES = 10_000
+_MOST_SECONDS = 2**43  # in microseconds they fit into 64 bits
 _INTERVAL = "5m"
 _HEAD = b'{"channel":"'
 _CHANNEL = b'"channel":"'
@@ -65,6 +65,7 @@ class CoinbaseAdvanced(Adapter):
     )
     continuity: Continuity = Ordered()
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
+    kline_intervals = (_INTERVAL,)
     image_channels = frozenset({"l2_data"})
     repeats_trades = True  # the first frame of market_trades
     counts_frames = True
@@ -124,7 +125,7 @@ class CoinbaseAdvanced(Adapter):
             try:
                 channel = wire.read_head(frame).channel.encode()
                 product = wire.first_product(frame)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 return None
         name = channel.decode("utf-8", "replace")
         if name not in self._decoders or not product:
@@ -152,7 +153,7 @@ class CoinbaseAdvanced(Adapter):
         """``subscriptions``, ``heartbeats``, errors (which name no product), and frames of our channels with nothing in them."""
         try:
             answer = wire.read_advanced_answer(frame)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             return Control("unknown", str(error))
         if answer.type == "error":
             return Control("error", answer.message or "no reason given")
@@ -236,7 +237,7 @@ class CoinbaseAdvanced(Adapter):
         return [
             Kline(
                 _INTERVAL,
-                int(one.start) * 1_000_000,
+                whole(one.start, _MOST_SECONDS) * 1_000_000,
                 scaled[one.open],
                 scaled[one.high],
                 scaled[one.low],

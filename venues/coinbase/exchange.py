@@ -12,9 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-import msgspec
-
-from venues.adapter import Adapter, Ordered, chunks
+from venues.adapter import UNREADABLE, Adapter, Ordered, chunks
 from venues.coinbase import wire
 from venues.coinbase.common import best_bid_ask, maker_trade, optional
 from venues.coinbase.products import exchange_instruments
@@ -118,7 +116,7 @@ class CoinbaseExchange(Adapter):
         if _KIND not in frame or _PRODUCT not in frame:  # blanks between, or no market data
             try:
                 head = wire.read_head(frame)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 return None
             kind, product = head.type.encode(), head.product_id.encode()
         channel = self._kinds.get(kind)
@@ -133,7 +131,7 @@ class CoinbaseExchange(Adapter):
         """``subscriptions``, ``heartbeat``, and errors with the exchange's reason; one that names a product refuses all of it."""
         try:
             answer = wire.read_exchange_answer(frame)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             return Control("unknown", str(error))
         match answer.type:
             case "subscriptions":

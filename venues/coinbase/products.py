@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from bookmill.errors import FrameError
+from venues.adapter import UNREADABLE
 from venues.coinbase import wire
 from venues.messages import Instrument
 from venues.numbers import ScaledNumbers
@@ -21,7 +20,7 @@ def exchange_instruments(body: bytes, scaled: ScaledNumbers) -> Sequence[Instrum
     """``/products``. BASE-QUOTE is of the exchange's own currencies; raises :class:`FrameError`."""
     try:
         products = wire.read_exchange_products(body)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise FrameError(f"Coinbase /products cannot be read: {error}.") from error
     return [
         _instrument(
@@ -40,7 +39,7 @@ def advanced_instruments(body: bytes, scaled: ScaledNumbers) -> Sequence[Instrum
     """``products`` of Advanced Trade: spot products that have a book of their own; raises :class:`FrameError`."""
     try:
         products = wire.read_advanced_products(body).products
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise FrameError(f"Coinbase Advanced Trade products cannot be read: {error}.") from error
     return [
         _instrument(

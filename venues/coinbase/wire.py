@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from venues.integers import Id
+
 __all__ = [
     "AdvancedAnswer",
     "AdvancedProduct",
@@ -67,7 +69,7 @@ class Update(msgspec.Struct, tag_field="type", tag="l2update"):
 
 
 class Match(msgspec.Struct, gc=False):
-    trade_id: int
+    trade_id: Id
     side: Literal["buy", "sell"]
     size: str
     price: str
@@ -75,7 +77,7 @@ class Match(msgspec.Struct, gc=False):
 
 
 class ExchangeTicker(msgspec.Struct, gc=False):
-    sequence: int
+    sequence: Id
     price: str
     best_bid: str = ""
     best_bid_size: str = ""

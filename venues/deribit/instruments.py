@@ -6,20 +6,18 @@ Amounts are US dollars where the contract is ``reversed`` (inverse) and no optio
 
 from __future__ import annotations
 
-import msgspec
-
 from bookmill.errors import FrameError
-from venues.adapter import dated
+from venues.adapter import UNREADABLE, dated
 from venues.deribit import wire
 from venues.messages import Instrument
 from venues.numbers import SCALE, ScaledNumbers, plain_text
+from venues.times import yymmdd
 from venues.units import BASE, Unit
 
 __all__ = ["DOLLARS", "inverse", "listed", "parse"]
 
 DOLLARS = Unit(10**SCALE, inverse=True)
 
-_DAY_MS = 86_400_000
 _PERPETUAL = "perpetual"
 _SIDES = {"call": "C", "put": "P"}
 _numbers = ScaledNumbers()
@@ -42,7 +40,7 @@ def parse(body: bytes, market: str) -> list[Instrument]:
             for one in listings
             if listed(one) == market and _contract(one) is not None
         ]
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise FrameError(f"Deribit's get_instruments cannot be read: {error}.") from error
 
 
@@ -66,9 +64,9 @@ def _instrument(one: wire.Listing, market: str) -> Instrument:
     if market == "option":
         # Premiums of reversed options are quoted in the base currency; what the strike is in names the pair.
         quote = one.counter_currency or (quote if quote != one.base_currency else "USD")
-        more = [_date(one), _strike(one), _side(one)]
+        more = [yymmdd(one.expiration_timestamp), _strike(one), _side(one)]
     elif market == "futures":
-        more = [_date(one)]
+        more = [yymmdd(one.expiration_timestamp)]
     return Instrument(
         wire_symbol=one.instrument_name,
         symbol=dated(one.base_currency, quote, *more),
@@ -102,15 +100,3 @@ def _side(one: wire.Listing) -> str:
         raise FrameError(
             f"Deribit's option {one.instrument_name} is neither a call nor a put: {one.option_type!r}."
         ) from None
-
-
-def _date(one: wire.Listing) -> str:
-    """``YYMMDD`` of the expiry, UTC. By arithmetic on days since 0000-03-01, years begin in March: a venue knows no calendar."""
-    days = one.expiration_timestamp // _DAY_MS + 719_468
-    era, of_era = divmod(days, 146_097)
-    year = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
-    of_year = of_era - (365 * year + year // 4 - year // 100)
-    month = (5 * of_year + 2) // 153
-    day = of_year - (153 * month + 2) // 5 + 1
-    year += 400 * era + (month >= 10)
-    return f"{year % 100:02d}{(month + 2) % 12 + 1:02d}{day:02d}"

@@ -13,9 +13,9 @@ from typing import ClassVar
 
 import msgspec
 
-from venues.adapter import Following, chunks
+from venues.adapter import UNREADABLE, Following, chunks
 from venues.deribit import instruments, wire
-from venues.deribit.channels import OFFERED, name_of, route_of, sources
+from venues.deribit.channels import INTERVALS, OFFERED, name_of, route_of, sources
 from venues.deribit.frames import DeribitFrames
 from venues.interface import (
     Channel,
@@ -61,6 +61,7 @@ class _Deribit(DeribitFrames):
     limits = Limits(weight_per_minute=60, streams_per_connection=500, requests_per_s=3, session_s=math.inf)
     continuity: Continuity = Following()
     channels: frozenset[Channel] = OFFERED
+    kline_intervals = tuple(INTERVALS.values())
     image_channels = frozenset({"book"})
 
     _kind: ClassVar[str] = "future"
@@ -111,7 +112,7 @@ class _Deribit(DeribitFrames):
             return None
         try:
             text = wire.read_channel(frame)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return None
         return self._learn_route(text.encode(), text)
 
@@ -136,7 +137,7 @@ class _Deribit(DeribitFrames):
                 return Control("unknown")
             if answer.id in self._asked:
                 return Control("ack", refused=self._refused(answer.id, wire.read_names(answer.result)))
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             return Control("unknown", str(error))
         return Control("ack")
 

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from venues.integers import Id, Millis
+
 __all__ = [
     "Answer",
     "Book",
@@ -50,11 +52,11 @@ class Book(msgspec.Struct):
     """Levels are ``[action, price, amount]``. A snapshot names no predecessor, or names null."""
 
     type: Literal["snapshot", "change"]
-    timestamp: int
-    change_id: int
+    timestamp: Millis
+    change_id: Id
     bids: list[tuple[str, Number, Number]]
     asks: list[tuple[str, Number, Number]]
-    prev_change_id: int | None = None
+    prev_change_id: Id | None = None
 
 
 class Trade(msgspec.Struct, gc=False):
@@ -64,12 +66,12 @@ class Trade(msgspec.Struct, gc=False):
     price: Number
     amount: Number
     direction: Literal["buy", "sell"]
-    timestamp: int
+    timestamp: Millis
     liquidation: Literal["M", "T", "MT", "none"] | None = None
 
 
 class Quote(msgspec.Struct):
-    timestamp: int
+    timestamp: Millis
     best_bid_price: Number = _NOTHING
     best_bid_amount: Number = _NOTHING
     best_ask_price: Number = _NOTHING
@@ -89,7 +91,7 @@ class Stats(msgspec.Struct):
 class Ticker(msgspec.Struct):
     """``open_interest`` is an amount: USD where the contract is inverse, else base units. Funding: perpetuals only."""
 
-    timestamp: int
+    timestamp: Millis
     instrument_name: str
     stats: Stats
     last_price: Number = _NOTHING
@@ -103,7 +105,7 @@ class Ticker(msgspec.Struct):
 class Chart(msgspec.Struct):
     """One bar as it stands, open since ``tick``. ``volume`` in base units, ``cost`` in the quote currency."""
 
-    tick: int
+    tick: Millis
     open: Number
     high: Number
     low: Number
@@ -128,7 +130,7 @@ class Listing(msgspec.Struct):
     instrument_type: str = ""
     future_type: str = ""
     state: str = ""
-    expiration_timestamp: int = 0
+    expiration_timestamp: Millis = 0
     strike: Number = _NOTHING
     option_type: str = ""
 

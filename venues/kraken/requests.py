@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from venues.interface import StreamOptions
 
-__all__ = ["INTERVAL_OF", "Subscription", "asked", "book", "subscriptions"]
+__all__ = ["INTERVALS", "INTERVAL_OF", "Subscription", "asked", "book", "subscriptions"]
 
 _INTERVALS = {
     "1m": 1,
@@ -21,6 +21,7 @@ _INTERVALS = {
     "1w": 10_080,
     "15d": 21_600,
 }
+INTERVALS = tuple(_INTERVALS)
 INTERVAL_OF = {minutes: interval for interval, minutes in _INTERVALS.items()}
 """Our word for a bar of so many minutes."""
 

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
-
-import msgspec
 
 from bookmill.errors import FrameError
-from venues.adapter import Adapter, Decoder, chunks
+from venues.adapter import UNREADABLE, Adapter, Decoder, chunks
 from venues.interface import (
     Channel,
     ConnectionPlan,
@@ -61,18 +58,22 @@ class KrakenSpot(Adapter):
     )
     continuity: Continuity = KrakenContinuity()
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
+    kline_intervals = requests.INTERVALS
     keep_alive = KeepAlive(30.0, '{"method":"ping"}')
-    depth: ClassVar[int] = 1000
-    """Levels a side of the books subscribed to: 10, 25, 100, 500 or 1000."""
-    image_channels = frozenset({f"book.{depth}"})
+    depths = (1000, 500, 100, 25, 10)
+    depth = depths[0]
 
     def __init__(self) -> None:
         super().__init__()
         self._route_of: dict[bytes, Route] = {}
         self._frames = Frames(self._scaled)
-        self._books = requests.book(self.depth)
 
     # What to ask for.
+
+    @property
+    def image_channels(self) -> frozenset[str]:  # type: ignore[override]
+        """Its books, whose depth the channel names."""
+        return frozenset({f"book.{self.depth}"})
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """Whole instruments to a connection, fifty of them in each request for a channel."""
@@ -95,7 +96,10 @@ class KrakenSpot(Adapter):
 
     def resubscribe(self, wire_symbol: str) -> Sequence[str]:
         """A second subscription alone would be refused ("Already subscribed") and bring no image."""
-        return [self._books.request(method, [wire_symbol]) for method in ("unsubscribe", "subscribe")]
+        return [
+            requests.book(self.depth).request(method, [wire_symbol])
+            for method in ("unsubscribe", "subscribe")
+        ]
 
     # What is no market data.
 
@@ -105,7 +109,7 @@ class KrakenSpot(Adapter):
             if frame.startswith(_HEAD):
                 return _notice(wire.read_notice(frame))
             return self._answer(wire.read_answer(frame))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             return Control("unknown", str(error))
 
     def _answer(self, answer: wire.Answer) -> Control:
@@ -131,7 +135,7 @@ class KrakenSpot(Adapter):
         """Errors come with status 200, named in ``error``. Pairs without a name for websockets have no streams: no instruments."""
         try:
             answer = wire.read_asset_pairs(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise FrameError(f"Kraken's AssetPairs cannot be read: {error}.") from error
         if answer.error:
             raise FrameError(f"Kraken answers AssetPairs with {', '.join(answer.error)}.")
@@ -161,14 +165,14 @@ class KrakenSpot(Adapter):
     def _learn_route(self, frame: bytes, head: bytes) -> Route | None:
         try:
             what = wire.read_head(frame)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             return None
         if not what.data:
             return None
         symbol = what.data[0].symbol
         match what.channel:
             case "book":
-                route = Route(self._books.channel, symbol)
+                route = Route(requests.book(self.depth).channel, symbol)
             case "ohlc":  # its time stands before the symbol
                 return Route(f"ohlc.{what.data[0].interval}", symbol)
             case "ticker" | "trade":

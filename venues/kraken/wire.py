@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from venues.integers import Id
+
 __all__ = [
     "Answer",
     "AssetPairs",
@@ -57,7 +59,7 @@ class Trade(msgspec.Struct):
     side: Literal["buy", "sell"]
     price: msgspec.Raw
     qty: msgspec.Raw
-    trade_id: int
+    trade_id: Id
     timestamp: str
 
 
@@ -73,7 +75,7 @@ class Ticker(msgspec.Struct):
     volume: msgspec.Raw
     low: msgspec.Raw
     high: msgspec.Raw
-    trades: int | None = None
+    trades: Id | None = None
     timestamp: str | None = None
 
 
@@ -86,7 +88,7 @@ class Candle(msgspec.Struct):
     volume: msgspec.Raw
     interval_begin: str
     interval: int
-    trades: int | None = None
+    trades: Id | None = None
 
 
 class BookFrame(msgspec.Struct):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-import msgspec
-
+from venues.adapter import UNREADABLE
 from venues.interface import Control, Route
 from venues.okx import wire
 
@@ -25,7 +24,7 @@ def explain(frame: bytes) -> Control:
         return Control("alive")
     try:
         answer = wire.read_answer(frame)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         return Control("unknown", str(error))
     said = f"{answer.code} {answer.msg}".strip()
     if answer.event in ("subscribe", "unsubscribe"):

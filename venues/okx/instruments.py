@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from bookmill.errors import FrameError
-from venues.adapter import dated
+from venues.adapter import UNREADABLE, dated
+from venues.integers import whole
 from venues.messages import Instrument
 from venues.numbers import SCALE, ScaledNumbers
 from venues.okx import wire
@@ -18,14 +17,14 @@ __all__ = ["parse_instruments"]
 _scaled = ScaledNumbers()
 
 
-def parse_instruments(body: bytes) -> Sequence[Instrument]:
-    """Instruments of an answer to ``public/instruments``; raises :class:`FrameError`."""
+def parse_instruments(body: bytes, kind: str) -> Sequence[Instrument]:
+    """Instruments of that ``instType`` in an answer to ``public/instruments``; raises :class:`FrameError`."""
     try:
         answer = wire.read_instruments(body)
         if answer.code != "0":
             raise FrameError(f"OKX refuses to list its instruments: {answer.code} {answer.msg}.")
-        return [_instrument(row) for row in answer.data]
-    except (msgspec.MsgspecError, ValueError) as error:
+        return [_instrument(row) for row in answer.data if row.instType == kind]
+    except UNREADABLE as error:
         raise FrameError(f"OKX's instruments cannot be read: {error}.") from error
 
 
@@ -50,7 +49,7 @@ def _instrument(row: wire.InstrumentRow) -> Instrument:
         unit=unit or BASE,
         settle=row.settleCcy,
         status=row.state,
-        expiry_micros=int(row.expTime) * 1000 if row.expTime else None,
+        expiry_micros=whole(row.expTime) * 1000 if row.expTime else None,
     )
 
 

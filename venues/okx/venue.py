@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from venues.adapter import UNREADABLE
 from venues.interface import (
     Channel,
     ConnectionPlan,
@@ -27,7 +28,7 @@ from venues.okx.continuity import OkxContinuity
 from venues.okx.control import explain
 from venues.okx.decoding import OkxDecoding
 from venues.okx.instruments import parse_instruments
-from venues.okx.subscriptions import INDEX, LIQUIDATIONS, argument, plan, request, swap_of
+from venues.okx.subscriptions import BARS, INDEX, LIQUIDATIONS, argument, plan, request, swap_of
 
 __all__ = ["OkxFutures", "OkxSpot", "OkxSwap"]
 
@@ -45,12 +46,16 @@ class _Okx(OkxDecoding):
     limits = Limits(
         weight_per_minute=600,  # 20 in 2 s for instruments, the only call
         streams_per_connection=1000,
-        requests_per_s=3,  # and 480 an hour: plans send a dozen at most, a new image costs two
+        requests_per_s=3,
         session_s=math.inf,
         ban_statuses=frozenset({429}),
+        connects_per_s=2.5,  # 3 are allowed
+        requests_per_hour=480,  # plans send a dozen at most, a new image costs two
     )
     keep_alive = KeepAlive(20.0, "ping")
+    kline_intervals = tuple(BARS)
     image_channels = frozenset({"books"})
+    repeats_trades = True  # `trades` began with the last one in 2022; whether `trades-all` does is not known
     _kind: str
     """The exchange's ``instType``."""
     _derivatives: tuple[str, ...] = ()
@@ -86,7 +91,7 @@ class _Okx(OkxDecoding):
             if not wire_symbol:
                 rows = wire.read_liquidations(frame).data if channel == LIQUIDATIONS else ()
                 return Route(channel, rows[0].instId) if rows else None
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return None
         route = Route(channel, self._named(channel, wire_symbol))
         if key:
@@ -115,7 +120,7 @@ class _Okx(OkxDecoding):
 
     def parse_instruments(self, body: bytes) -> Sequence[Instrument]:
         """See :mod:`venues.okx.instruments`."""
-        return parse_instruments(body)
+        return parse_instruments(body, self._kind)
 
 
 class OkxSpot(_Okx):

@@ -6,9 +6,11 @@ sizes stay text.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import msgspec
+
+from venues.integers import Id, Millis
 
 __all__ = [
     "Answer",
@@ -53,9 +55,6 @@ __all__ = [
     "read_trades",
 ]
 
-Milliseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=9_000_000_000_000)]
-"""A time as sent. The bound (the year 2255) keeps its microseconds within what an event can hold."""
-
 
 class Arg(msgspec.Struct, gc=False):
     """What a frame belongs to. ``instId`` is empty where a channel brings a whole instrument type."""
@@ -85,10 +84,10 @@ class Book(msgspec.Struct):
 
     asks: list[BookLevel]
     bids: list[BookLevel]
-    ts: Milliseconds
-    seqId: int | None = None  # noqa: N815
-    prevSeqId: int | None = None  # noqa: N815
-    checksum: int = 0
+    ts: Millis
+    seqId: Id | None = None  # noqa: N815
+    prevSeqId: Id | None = None  # noqa: N815
+    checksum: Id = 0
 
 
 class BookFrame(msgspec.Struct):
@@ -99,8 +98,8 @@ class BookFrame(msgspec.Struct):
 class Bbo(msgspec.Struct):
     asks: list[BookLevel]
     bids: list[BookLevel]
-    ts: Milliseconds
-    seqId: int | None = None  # noqa: N815
+    ts: Millis
+    seqId: Id | None = None  # noqa: N815
 
 
 class BboFrame(msgspec.Struct):
@@ -112,7 +111,7 @@ class Trade(msgspec.Struct, gc=False):
     px: str
     sz: str
     side: Literal["buy", "sell"]
-    ts: Milliseconds
+    ts: Millis
     count: int = 1
 
 
@@ -124,7 +123,7 @@ class Ticker(msgspec.Struct, gc=False):
     """Empty texts where nothing has traded yet."""
 
     last: str
-    ts: Milliseconds
+    ts: Millis
     open24h: str = ""
     high24h: str = ""
     low24h: str = ""
@@ -137,7 +136,7 @@ class TickerFrame(msgspec.Struct):
 
 
 class Candle(msgspec.Struct, array_like=True, gc=False):
-    ts: Milliseconds
+    ts: Millis
     open: str
     high: str
     low: str
@@ -155,7 +154,7 @@ class CandleFrame(msgspec.Struct):
 
 class MarkPrice(msgspec.Struct, gc=False):
     markPx: str  # noqa: N815
-    ts: Milliseconds
+    ts: Millis
 
 
 class MarkPriceFrame(msgspec.Struct):
@@ -164,7 +163,7 @@ class MarkPriceFrame(msgspec.Struct):
 
 class IndexTicker(msgspec.Struct, gc=False):
     idxPx: str  # noqa: N815
-    ts: Milliseconds
+    ts: Millis
 
 
 class IndexTickerFrame(msgspec.Struct):
@@ -173,8 +172,8 @@ class IndexTickerFrame(msgspec.Struct):
 
 class FundingRate(msgspec.Struct, gc=False):
     fundingRate: str  # noqa: N815
-    fundingTime: Milliseconds  # noqa: N815
-    ts: Milliseconds | None = None
+    fundingTime: Millis  # noqa: N815
+    ts: Millis | None = None
 
 
 class FundingRateFrame(msgspec.Struct):
@@ -183,7 +182,7 @@ class FundingRateFrame(msgspec.Struct):
 
 class OpenInterest(msgspec.Struct, gc=False):
     oiCcy: str  # noqa: N815
-    ts: Milliseconds
+    ts: Millis
 
 
 class OpenInterestFrame(msgspec.Struct):
@@ -194,7 +193,7 @@ class LiquidationDetail(msgspec.Struct, gc=False):
     side: Literal["buy", "sell"]
     bkPx: str  # noqa: N815
     sz: str
-    ts: Milliseconds
+    ts: Millis
 
 
 class LiquidatedInstrument(msgspec.Struct):
@@ -210,6 +209,7 @@ class InstrumentRow(msgspec.Struct, gc=False):
     """Of old (2022: ``uly``, no ``instFamily``) and new metadata; empty texts where a field does not apply."""
 
     instId: str  # noqa: N815
+    instType: str  # noqa: N815
     state: str
     tickSz: str  # noqa: N815
     lotSz: str  # noqa: N815

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -34,7 +35,7 @@ class _Servers(BaseHTTPRequestHandler):
     """A registry, a ClickHouse and an exchange, as far as they are asked."""
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
+        path = urlsplit(self.path).path
         body = {"/subjects": b"[]", "/": b"26.9\n", "/api/v3/exchangeInfo": json.dumps(LISTED).encode()}.get(
             path
         )
@@ -62,8 +63,8 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BOOKMILL_PLATFORM__MINIMUM_FREE_MIB", "1")
 
 
-def configure(monkeypatch: pytest.MonkeyPatch, address: str, symbols: list[str]) -> None:
-    spot = {"symbols": symbols, "rest_url": address}
+def configure(monkeypatch: pytest.MonkeyPatch, address: str, symbols: list[str], **more: Any) -> None:
+    spot = {"symbols": symbols, "rest_url": address, **more}
     monkeypatch.setenv("BOOKMILL_EXCHANGES", json.dumps({"binance": {"spot": spot}}))
     monkeypatch.setenv("BOOKMILL_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setenv("BOOKMILL_REGISTRY__URL", address)
@@ -93,6 +94,23 @@ def test_a_symbol_the_exchange_does_not_list_is_named(monkeypatch: pytest.Monkey
     assert "does not list BTC-USDX. Correct exchanges.binance.spot.symbols." in result.stdout
 
 
+def test_symbols_may_be_spelled_as_the_exchange_does(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    configure(monkeypatch, address, ["btc-usdt", "BTCUSDT"])
+    assert "lists btc-usdt, BTCUSDT\n" in CliRunner().invoke(check).stdout
+
+
+def test_bars_that_are_passed_over_are_said(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    configure(monkeypatch, address, ["BTC-USDT"], kline_intervals=["1m", "10m"])
+    assert "lists BTC-USDT; has no bars of 10m\n" in CliRunner().invoke(check).stdout
+
+
+def test_an_exchange_behind_a_proxy_is_asked_through_it(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    configure(monkeypatch, address, ["BTC-USDT"], rest_url="http://exchange.test", proxy=address)
+    assert "answers at http://exchange.test, lists BTC-USDT" in CliRunner().invoke(check).stdout
+
+
 def test_settings_that_cannot_be_read_are_the_only_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOKMILL_KAFKA__TOPIC_PREFX", "x")
     result = CliRunner().invoke(check)
@@ -111,8 +129,13 @@ def test_only_what_is_configured_is_required(address: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "complaint", "good", "found"),
     [
-        ('{"symbol": "BTC-USDT"}\n{"symbol": "ETH-USDT"}\n', "", True, "lists BTC-USDT, ETH-USDT"),
-        ('{"symbol": "BTC-USDT"}\n', "", False, "does not list ETH-USDT"),
+        (
+            '{"symbol": "BTC-USDT", "wire_symbol": "B"}\n{"symbol": "E", "wire_symbol": "eth-usdt"}\n',
+            "",
+            True,
+            "lists BTC-USDT, ETH-USDT",
+        ),
+        ('{"symbol": "BTC-USDT", "wire_symbol": "B"}\n', "", False, "does not list ETH-USDT"),
         ("", "bookmill: kucoin does not answer.\n", False, "kucoin does not answer."),
     ],
 )

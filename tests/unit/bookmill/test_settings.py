@@ -60,7 +60,13 @@ def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> N
         ("kafka:\n  partitions: many\n", "Setting 'kafka.partitions' (file bookmill.yaml) is wrong"),
         ("kafka: [1\n", "is not YAML at line 2"),
         ("- a\n- b\n", "cannot be read"),
-        ("log:\n  level: loud\n", "'log.level'"),
+        (
+            "log:\n  level: infos\n",
+            "Setting 'log.level' (file bookmill.yaml) is wrong: 'infos' is none of debug, info, warning, error."
+            " Did you mean 'info'?",
+        ),
+        ("log:\n  level: 7\n", "7 is none of debug, info, warning, error."),
+        ("exchanges:\n  okx:\n    spot:\n      channels: [book, Best]\n", "Did you mean 'best'?"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(text: str, sentence: str) -> None:
@@ -78,6 +84,16 @@ def test_what_is_wrong_in_the_file_is_named(text: str, sentence: str) -> None:
         ("BOOKMILL_KAFKA__PARTITON", "3", "kafka.partiton"),
         ("BOOKMILL_KAFKA__PARTITIONS", "x", "(environment BOOKMILL_KAFKA__PARTITIONS)"),
         ("BOOKMILL_EXCHANGES", "{", "JSON"),
+        (
+            "BOOKMILL_EXCHANGES",
+            '{"okx": {"spot": {"channels": ["book", "trade"]}}}',
+            "Setting 'exchanges.okx.spot.channels.1' (environment BOOKMILL_EXCHANGES) is wrong: 'trade' is none of",
+        ),
+        (
+            "BOOKMILL_EXCHANGES__OKX__SPOT__CHANNELS",
+            '["boook"]',
+            "'exchanges.okx.spot.channels.0' (environment BOOKMILL_EXCHANGES__OKX__SPOT__CHANNELS) is wrong",
+        ),
     ],
 )
 def test_what_is_wrong_in_the_environment_is_named(

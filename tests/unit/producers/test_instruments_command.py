@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from bookmill.errors import UnavailableError
 from producers import offers
 from producers.instruments_command import instruments
+from venues.binance import BinanceSpot
 
 
 def symbol(base: str, quote: str, status: str = "TRADING") -> dict[str, Any]:
@@ -77,6 +78,25 @@ def test_a_table_says_what_there_is_and_what_is_collected(run: Any, address: str
     assert rows[2] == ["binance.spot", "SOL-USDT", "SOLUSDT", "0.01", "0.00001", "trading", "collected"]
     assert rows[3] == ["binance.spot", "币安人生-USDT", "币安人生USDT", "0.01", "0.00001", "not", "trading"]
     assert result.output.rstrip().endswith("3 instruments")
+
+
+def test_a_market_the_settings_do_not_have_is_listed_too(
+    run: Any, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BinanceSpot, "rest_url", address)
+    result = run({"okx": {"swap": {}}}, "--exchange", "binance", "--market", "spot")
+    assert result.exit_code == 0, result.exception
+    assert "collected" not in result.output
+    assert "3 instruments" in result.output
+
+
+def test_nothing_is_cut_off_where_there_is_no_terminal(
+    run: Any, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "X" * 60
+    monkeypatch.setitem(INFO, "symbols", [symbol(long, "USDT")])
+    lines = run({"binance": {"spot": {"rest_url": address, "symbols": []}}}).output.splitlines()
+    assert lines[1].split() == ["binance.spot", f"{long}-USDT", f"{long}USDT", "0.01", "0.00001", "trading"]
 
 
 def test_json_is_an_object_a_line_and_can_be_searched(run: Any, address: str) -> None:

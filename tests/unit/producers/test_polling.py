@@ -26,6 +26,7 @@ from venues.registry import venue
 FAST = ProducerSettings(
     backoff_initial_s=0.05, backoff_max_s=0.2, poll_after_s=0.5, poll_interval_s=0.1, rest_weight_share=1.0
 )
+POLL = MarketSettings(source="poll")
 CHANNELS: Any = ("book", "best", "trades", "ticker", "klines")
 LONG_S = 40.0
 
@@ -39,7 +40,7 @@ def run(
     """Run the test on a producer's market at a simulated Binance."""
 
     async def inside() -> None:
-        config = MarketConfig(symbols=("BTC-USDT",), rate=300)
+        config = MarketConfig(symbols=("BTC-USDT",), rate=60)
         async with Simulator(SimulatorConfig("binance", {market: config})) as simulator:
             address = simulator.addresses[market]
             chosen = MarketSettings(
@@ -49,7 +50,7 @@ def run(
                 rest_url=address["rest"],
                 **more,
             )
-            one = venue("binance", market, source=chosen.source)
+            one = venue("binance", market, chosen=chosen)
             async with collecting(one, chosen, settings) as collected:
                 await test(simulator, collected)
 
@@ -128,7 +129,7 @@ def test_an_exchange_is_polled_by_its_name_at_ccxt_without_any_adapter() -> None
             chosen = MarketSettings(
                 source="poll", rest_url=simulator.addresses["usdm"]["rest"], symbols=("BTC-USDT", "ETHUSDT")
             )
-            async with collecting(venue("binanceusdm", "swap", source="poll"), chosen, FAST) as collected:
+            async with collecting(venue("binanceusdm", "swap", chosen=POLL), chosen, FAST) as collected:
                 await until(lambda: len(collected.partition.instruments) == 2, LONG_S)
                 assert {one.symbol for one in collected.partition.instruments.values()} == {
                     "BTC-USDT",
@@ -144,9 +145,9 @@ def test_an_exchange_is_polled_by_its_name_at_ccxt_without_any_adapter() -> None
 
 def test_an_unknown_exchange_or_symbol_is_named_with_the_nearest() -> None:
     with pytest.raises(ConfigurationError, match=r"no exchange 'krakn'.*Did you mean 'kraken'"):
-        venue("krakn", "spot", source="poll")
+        venue("krakn", "spot", chosen=POLL)
     with pytest.raises(ConfigurationError, match=r"no market 'spott'.*Did you mean 'spot'"):
-        venue("kucoin", "spott", source="poll")
+        venue("kucoin", "spott", chosen=POLL)
 
     async def inside() -> None:
         async with Simulator(SimulatorConfig("binance", {"spot": MarketConfig()})) as simulator:
@@ -154,7 +155,7 @@ def test_an_unknown_exchange_or_symbol_is_named_with_the_nearest() -> None:
                 source="poll", rest_url=simulator.addresses["spot"]["rest"], symbols=("BTC-USD",)
             )
             with pytest.raises(ConfigurationError, match=r"no instrument 'BTC-USD'.*'BTC-USDT'"):
-                async with collecting(venue("binance", "spot", source="poll"), chosen, FAST) as collected:
+                async with collecting(venue("binance", "spot", chosen=POLL), chosen, FAST) as collected:
                     await collected.running
 
     asyncio.run(asyncio.wait_for(inside(), 90))
@@ -181,7 +182,7 @@ def test_a_dead_proxy_is_an_error_and_never_a_direct_connection() -> None:
                 rest_url=simulator.addresses["spot"]["rest"],
                 proxy=SecretStr("http://me:secret@127.0.0.1:1"),
             )
-            exchange = CcxtExchange(venue("binance", "spot", source="poll"), chosen, FAST)
+            exchange = CcxtExchange(venue("binance", "spot", chosen=POLL), chosen, FAST)
             with pytest.raises(UnavailableError, match=r"through http://127\.0\.0\.1:1") as raised:
                 await exchange.load()
             assert "secret" not in str(raised.value)
@@ -201,7 +202,7 @@ def test_a_proxy_is_gone_through_and_resolves_the_name() -> None:
             chosen = MarketSettings(
                 source="poll", rest_url=f"http://{HOST}:{port}", proxy=SecretStr(proxy.url())
             )
-            exchange = CcxtExchange(venue("binance", "spot", source="poll"), chosen, FAST)
+            exchange = CcxtExchange(venue("binance", "spot", chosen=POLL), chosen, FAST)
             await exchange.load()
             assert await exchange.book(exchange.instruments[0])
             assert set(proxy.asked) == {(HOST, port)}

@@ -12,7 +12,6 @@ import pytest
 from simulator import binance
 from simulator.binance_names import decimal_text
 from simulator.hub import Hub
-from simulator.instruments import instrument
 from simulator.live import LiveMarket
 
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SIM0001-USDT")
@@ -45,8 +44,10 @@ def play(
 ) -> tuple[LiveMarket, Tape, dict[str, bytes]]:
     """The market, all its frames, and its books before the first of them."""
     hub = Hub()
-    dialect = {"spot": binance.spot, "usdm": binance.usdm}[market]()
-    live = LiveMarket([instrument(symbol) for symbol in SYMBOLS], dialect, hub, rate=rate, seed=seed)
+    dialect = {"spot": binance.spot, "usdm": binance.usdm, "coinm": binance.coinm}[market]()
+    symbols = [symbol.removesuffix("T") for symbol in SYMBOLS] if market == "coinm" else SYMBOLS
+    instruments = [dialect.instrument(symbol) for symbol in symbols]
+    live = LiveMarket(instruments, dialect, hub, rate=rate, seed=seed)
     books = {symbol: book.snapshot(5000, 0) for symbol, book in live.books.items()}
     tape = Tape()
     for stream in hub.channels:
@@ -56,7 +57,7 @@ def play(
     return live, tape, books
 
 
-@pytest.mark.parametrize("market", ["spot", "usdm"])
+@pytest.mark.parametrize("market", ["spot", "usdm", "coinm"])
 def test_snapshot_and_diffs_build_the_true_book(market: str) -> None:
     live, tape, books = play(market)
     streams = tape.by_stream()
@@ -79,7 +80,7 @@ def test_snapshot_and_diffs_build_the_true_book(market: str) -> None:
             assert _live(sides[side]) == true
 
 
-@pytest.mark.parametrize("market", ["spot", "usdm"])
+@pytest.mark.parametrize("market", ["spot", "usdm", "coinm"])
 def test_best_prices_agree_with_the_book_at_equal_update_ids(market: str) -> None:
     _, tape, books = play(market)
     streams = tape.by_stream()

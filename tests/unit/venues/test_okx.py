@@ -489,7 +489,8 @@ def listed(**fields: str) -> bytes:
 
 
 def contract(wire_symbol: str, **fields: str) -> bytes:
-    return listed(instId=wire_symbol, baseCcy="", quoteCcy="", lotSz="1", **fields)
+    kind = "SWAP" if wire_symbol.endswith("-SWAP") else "FUTURES"
+    return listed(instId=wire_symbol, instType=kind, baseCcy="", quoteCcy="", lotSz="1", **fields)
 
 
 def test_spot_is_named_by_base_and_quote() -> None:
@@ -559,7 +560,7 @@ def test_a_contract_that_does_not_say_its_size_cannot_be_collected() -> None:
         (b'{"msg":"Too Many Requests","code":"50011"}', "50011"),
         (b"<html>", "cannot be read"),
         (listed(tickSz="x"), "cannot be read|Not a number"),
-        (listed(expTime="soon"), "cannot be read"),
+        (listed(expTime="soon"), "Not a whole number"),
     ],
 )
 def test_an_answer_that_lists_nothing_is_a_frame_error(body: bytes, said: str) -> None:

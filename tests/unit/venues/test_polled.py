@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bookmill.errors import ConfigurationError, FrameError
+from bookmill.settings import MarketSettings
 from venues import polled
 from venues.ccxt_markets import ids, instrument, is_of
 from venues.messages import BookImage, Kline, Ticker, Trade
@@ -15,6 +16,7 @@ from venues.registry import venue
 from venues.units import Unit
 
 ONE = 10**18
+POLL = MarketSettings(source="poll")
 
 
 def test_a_book_is_read_to_the_last_digit() -> None:
@@ -167,7 +169,7 @@ def test_metadata_that_make_no_sense_are_a_frame_error() -> None:
 
 def test_a_market_without_adapter_has_no_frames_but_polled_ones() -> None:
     assert {"kucoin", "gate", "bitfinex", "kraken"} <= ids()
-    one = venue("kucoin", "spot", source="poll")
+    one = venue("kucoin", "spot", chosen=POLL)
     assert (one.exchange, one.market, one.ccxt_id, one.by_ccxt) == ("kucoin", "spot", "kucoin", True)
     assert one.route(b"{}") is None
     with pytest.raises(FrameError, match="polled"):
@@ -177,8 +179,8 @@ def test_a_market_without_adapter_has_no_frames_but_polled_ones() -> None:
 
 
 def test_an_adapters_market_stays_the_adapters_when_it_is_polled() -> None:
-    assert not venue("okx", "swap", source="poll").by_ccxt
-    assert not isinstance(venue("okx", "swap", source="poll"), PolledVenue)
+    assert not venue("okx", "swap", chosen=POLL).by_ccxt
+    assert not isinstance(venue("okx", "swap", chosen=POLL), PolledVenue)
 
 
 @pytest.mark.parametrize(

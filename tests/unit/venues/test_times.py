@@ -6,9 +6,11 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bookmill.errors import FrameError
-from venues.times import rfc3339_micros
+from venues.times import rfc3339_micros, yymmdd
 
 
 @pytest.mark.parametrize(
@@ -71,3 +73,8 @@ def test_no_time_loses_a_microsecond() -> None:
 def test_what_is_no_time_in_utc_is_a_frame_error(text: str) -> None:
     with pytest.raises(FrameError):
         rfc3339_micros(text)
+
+
+@given(st.integers(0, 4_000_000_000_000))
+def test_a_day_is_that_of_the_calendar(time_ms: int) -> None:
+    assert yymmdd(time_ms) == datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%y%m%d")
