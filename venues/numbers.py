@@ -13,7 +13,7 @@ SCALE = 18
 _LIMIT = 10**38
 _LONGEST = 1000
 _MEMORY = 1 << 15
-_SHIFTS = tuple(10 ** (SCALE - places) for places in range(SCALE + 1))
+_SHIFTS: tuple[int, ...] = tuple(10 ** (SCALE - places) for places in range(SCALE + 1))
 """What an int of all digits is multiplied by, by digits after the point."""
 
 
@@ -32,11 +32,12 @@ class ScaledNumbers(dict[str, int]):
         places = len(fraction)
         # Other scripts have digits too; exchanges use none of them.
         if digits.isdecimal() and digits.isascii() and whole and places <= SCALE and len(whole) <= 20:
-            number = self[text] = int(digits) * _SHIFTS[places]
+            number: int = int(digits) * _SHIFTS[places]
         else:
-            number = self[text] = _read_unusual(text)
-        if len(self) > _MEMORY:
+            number = _read_unusual(text)
+        if len(self) >= _MEMORY:
             self.clear()
+        self[text] = number
         return number
 
 
