@@ -30,6 +30,9 @@ _OPEN_S = 10.0
 _CLOSE_S = 2.0
 _LARGEST_FRAME = 64 << 20
 _QUEUE_FRAMES = 1024
+_IN_ONE_GO = 64
+"""Frames of one connection after which the others, and whoever else waits for the event loop, have their turn: as long as frames are
+waiting, reading one never waits."""
 _PACE = 0.8
 """Part of the exchange's request limit that is used: pings and pongs count there too."""
 
@@ -190,6 +193,8 @@ class Connection:
                         stream.take(self, frame, time_ns)
                 if writer.full:
                     await writer.room()
+                elif not self.received % _IN_ONE_GO:
+                    await asyncio.sleep(0)
         except ConnectionClosed as closed:
             self.ended = str(closed)
         except OSError as error:

@@ -75,6 +75,7 @@ class ProducerPart:
             "requests_unreadable": self._control.unreadable,
             "loop_stalls": self.loop.stalls,
             "loop_longest_stall_s": round(self.loop.longest_s, 3),
+            "loop_busiest_s": round(self.loop.busiest_s, 3),
             "markets": {market.name: _market(market, by_market[market.name]) for market in self._markets},
         }
 
@@ -97,6 +98,11 @@ class ProducerPart:
             "bookmill_producer_loop_longest_stall_seconds",
             "The longest time the event loop stood still.",
             value=self.loop.longest_s,
+        )
+        yield GaugeMetricFamily(
+            "bookmill_producer_loop_busiest_seconds",
+            "The most processor time the event loop spent in one go.",
+            value=self.loop.busiest_s,
         )
         counters = {market.name: _counters(market) for market in self._markets}
         for name, text in _COUNTERS.items():

@@ -82,18 +82,23 @@ def text_bytes(text: str) -> bytes:
     return long_bytes(len(data)) + data
 
 
-# By bit length: how many bytes the signed form takes, and how that number is written, alone and in a union with null.
+# By bit length: what stands before a number in bytes, as the number's own highest bytes, and how many bytes all is then; alone and
+# in a union with null. One conversion writes both.
 _SIZES = [(bits + 8) // 8 for bits in range(_LIMIT.bit_length() + 1)]
-_LENGTHS = [_LAST[size << 1] for size in _SIZES]
-_PRESENT = [b"\x02" + length for length in _LENGTHS]
+_HEADS = [size << 1 << 8 * size for size in _SIZES]
+_WITH_HEAD = [size + 1 for size in _SIZES]
+_UNION_HEADS = [0x0200 + (size << 1) << 8 * size for size in _SIZES]
+_WITH_UNION_HEAD = [size + 2 for size in _SIZES]
+_UNCHECKED = 126
+"""Bits that never make more than 38 digits."""
 
 
 def decimal_bytes(scaled: int) -> bytes:
     """Avro ``bytes`` of logical type decimal(38,18). Raises :class:`FrameError` for what 38 digits cannot hold."""
     bits = scaled.bit_length()
-    if bits > 126:
-        _require_38_digits(scaled)
-    return _LENGTHS[bits] + scaled.to_bytes(_SIZES[bits], signed=True)
+    if bits > _UNCHECKED or scaled < 0:
+        return _unusual(scaled)
+    return (scaled | _HEADS[bits]).to_bytes(_WITH_HEAD[bits])
 
 
 def optional_decimal_bytes(scaled: int | None) -> bytes:
@@ -101,18 +106,27 @@ def optional_decimal_bytes(scaled: int | None) -> bytes:
     if scaled is None:
         return _NULL
     bits = scaled.bit_length()
-    if bits > 126:
-        _require_38_digits(scaled)
-    return _PRESENT[bits] + scaled.to_bytes(_SIZES[bits], signed=True)
+    if bits > _UNCHECKED or scaled < 0:
+        return b"\x02" + _unusual(scaled)
+    return (scaled | _UNION_HEADS[bits]).to_bytes(_WITH_UNION_HEAD[bits])
 
 
 def decimals_array(values: Sequence[int]) -> bytes:
     """Avro ``array`` of decimals."""
     if not values:
         return b"\x00"
-    return b"".join((long_bytes(len(values)), *map(decimal_bytes, values), b"\x00"))
+    if min(values) < 0 or max(values).bit_length() > _UNCHECKED:
+        items = [*map(decimal_bytes, values)]
+    else:  # as decimal_bytes does it: most numbers of all are these
+        items = [
+            (scaled | _HEADS[bits := scaled.bit_length()]).to_bytes(_WITH_HEAD[bits]) for scaled in values
+        ]
+    return b"".join((long_bytes(len(values)), *items, b"\x00"))
 
 
-def _require_38_digits(scaled: int) -> None:
+def _unusual(scaled: int) -> bytes:
+    """Negative or large."""
     if not -_LIMIT < scaled < _LIMIT:
         raise FrameError(f"A number of more than 38 digits cannot be stored: {scaled}e-{SCALE}.")
+    size = _SIZES[scaled.bit_length()]
+    return _LAST[size << 1] + scaled.to_bytes(size, signed=True)

@@ -27,12 +27,6 @@ _NULL = b"\x00"
 _PRESENT = b"\x02"
 
 
-def _write_prices(bid: int | None, ask: int | None) -> tuple[bytes, bytes, bytes]:
-    """Best bid, best ask, and what is made of them: most events change a quantity and leave both."""
-    measures = b"".join(map(optional_decimal_bytes, measure(bid, ask)))
-    return optional_decimal_bytes(bid), optional_decimal_bytes(ask), measures
-
-
 class EventWriter(MarketEvents):
     """Writes the events of one instrument from one raw partition.
 
@@ -40,8 +34,11 @@ class EventWriter(MarketEvents):
     schema allows null; times are microseconds since the epoch. Each method returns one record value.
     """
 
-    _prices: tuple[int | None, int | None] = (None, None)
-    _written = _write_prices(None, None)
+    # Best prices of the last event and what is made of them, as written: most events change one of them, or a quantity.
+    _bid: int | None = None
+    _ask: int | None = None
+    _bid_bytes = _ask_bytes = _NULL
+    _measures = _NULL * 3
 
     def trade(
         self,
@@ -86,10 +83,8 @@ class EventWriter(MarketEvents):
     ) -> bytes:
         """One ``spreads`` value. ``top``: bid price and quantity, ask price and quantity."""
         bid, bid_quantity, ask, ask_quantity = top
-        if (bid, ask) != self._prices:
-            self._written = _write_prices(bid, ask)
-            self._prices = bid, ask
-        bid_bytes, ask_bytes, measures = self._written
+        if bid != self._bid or ask != self._ask:
+            self._write_prices(bid, ask)
         return b"".join(  # spelled out: most events are these
             (
                 self._spread,
@@ -97,11 +92,11 @@ class EventWriter(MarketEvents):
                 SOURCES[source],
                 _STATES[state],
                 long_bytes(update_id),
-                bid_bytes,
+                self._bid_bytes,
                 optional_decimal_bytes(bid_quantity),
-                ask_bytes,
+                self._ask_bytes,
                 optional_decimal_bytes(ask_quantity),
-                measures,
+                self._measures,
                 _NULL if exchange_time_micros is None else _PRESENT + long_bytes(exchange_time_micros),
                 long_bytes(receive_time_micros),
                 self._origin,
@@ -109,6 +104,14 @@ class EventWriter(MarketEvents):
                 long_bytes(index),
             )
         )
+
+    def _write_prices(self, bid: int | None, ask: int | None) -> None:
+        if bid != self._bid:
+            self._bid, self._bid_bytes = bid, optional_decimal_bytes(bid)
+        if ask != self._ask:
+            self._ask, self._ask_bytes = ask, optional_decimal_bytes(ask)
+        mid, spread, spread_bps = map(optional_decimal_bytes, measure(bid, ask))
+        self._measures = mid + spread + spread_bps
 
     def book_snapshot(
         self,

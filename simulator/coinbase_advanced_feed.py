@@ -64,6 +64,10 @@ class AdvancedFeed:
                 return [("candles", self._candles("snapshot", reversed(bars)))]
         return []
 
+    def frames(self, channel: str) -> int:
+        """How many frames a channel has had, lost ones included."""
+        return self._frames.get(channel, 0)
+
     def trade(self, trade_id: int, price: int, quantity: int, *, seller_aggressed: bool) -> None:
         """One fill: a ticker at once, a trade with the next batch."""
         fill = self.ledger.trade(

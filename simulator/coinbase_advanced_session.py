@@ -105,7 +105,7 @@ class AdvancedSession:
                 MarketFrame(feed.envelope(arrives_as, events, str(self._take_number())))
                 for arrives_as, events in feed.greeting(channel)
             ]
-            self._seen.pop(f"@{name}".encode(), None)
+            self._seen[f"@{name}".encode()] = feed.frames(channel)
             self._hub.subscribe(self._subscriber, name)
         return answers
 

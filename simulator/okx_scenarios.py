@@ -60,6 +60,7 @@ class Scenarios:
 
     def auction(self, seconds: float = 5.0, ticks: int = _AUCTION_TICKS) -> None:
         """A bid so many ticks above the best ask, for so long: legal in a call auction."""
+        self._end_auction()
         asks = self._feed.truth().asks
         price = asks[0][0] + ticks
         self._auction = (price, self._feed.time_ms + seconds * 1000)
@@ -88,6 +89,10 @@ class Scenarios:
     def second(self, time_ms: int) -> None:
         """End what is over."""
         if self._auction is not None and time_ms >= self._auction[1]:
+            self._end_auction()
+
+    def _end_auction(self) -> None:
+        if self._auction is not None:
             price, self._auction = self._auction[0], None
             self._feed.overlay({price: dict(self._feed.truth().bids).get(price, 0)})
 

@@ -63,8 +63,8 @@ class Side:
     def levels(self, most: int | None = None) -> tuple[Sequence[int], Sequence[int]]:
         """Prices and quantities, best first, ``most`` of them or all."""
         keys = self._keys if most is None else self._keys[-most:]
-        prices = [key * self._sign for key in reversed(keys)]
-        return prices, [self._quantities[price] for price in prices]
+        prices = keys[::-1] if self._sign == 1 else [-key for key in reversed(keys)]
+        return prices, [*map(self._quantities.__getitem__, prices)]
 
 
 class Book:
@@ -93,7 +93,9 @@ class Book:
 
     def top(self) -> Top:
         """The best bid and ask."""
-        return self.bids.best() + self.asks.best()
+        bid, bid_quantity = self.bids.best()
+        ask, ask_quantity = self.asks.best()
+        return bid, bid_quantity, ask, ask_quantity
 
     def crossed(self) -> bool:
         """Whether somebody bids at or above the best ask: such a book is not to be trusted."""

@@ -141,19 +141,22 @@ class Instrument:
     def _applied(self, change: BookDiff | BookImage, place: Place) -> None:
         """Say what the diff (or the image in the stream) has changed."""
         top = self.synchronizer.book.top()
-        bid, ask = top[0], top[2]
-        time_micros = change.exchange_time_micros if change.exchange_time_micros is not None else place[1]
-        self._watch_crossing(bid is not None and ask is not None and bid >= ask, time_micros)
+        bid, _, ask, _ = top
+        exchange_micros = change.exchange_time_micros
+        time_micros = place[1] if exchange_micros is None else exchange_micros
+        crossed = bid is not None and ask is not None and bid >= ask
+        if crossed or self.crossed_since_micros is not None:
+            self._watch_crossing(crossed, time_micros)
         if top != self.last_top:
             self.last_top = top
             state: State = "live" if self.crossed_since_micros is None else "degraded"
-            self.emitter.top("book", state, change.last_id, top, change.exchange_time_micros, place)
+            self.emitter.top("book", state, change.last_id, top, exchange_micros, place)
         bucket = time_micros // self._interval_micros
         if bucket > self.bucket:
             # The first one after a loss says so; where diffs waited for their snapshot it comes when they are applied.
             reason: Reason = "resync" if self.bucket < 0 and type(change) is BookImage else "interval"
             self.bucket = bucket
-            self._snapshot(reason, change.exchange_time_micros, place)
+            self._snapshot(reason, exchange_micros, place)
 
     def _watch_crossing(self, crossed: bool, time_micros: int) -> None:  # noqa: FBT001  a fact of the book
         if not crossed:

@@ -216,6 +216,12 @@ class RawPartition:
 
     def _needs(self, key: bytes, instrument: Instrument, offset: int, message: Message) -> None:
         """Note that the book needs the record at ``offset`` until a checkpoint covers it."""
+        if (
+            type(message) is BookDiff
+            and instrument.synchronizer.phase is Phase.LIVE
+            and key in self.uncovered
+        ):
+            return  # most of all
         if instrument.synchronizer.pending == 1 or (type(message) is BookImage and message.in_band):
             # Keeping has just begun (again), or a new book: what came before can no longer matter to this one.
             self.covering.pop(key, None)

@@ -108,7 +108,7 @@ class Synchronizer:
         if self.phase is not Phase.LIVE:
             self._keep(diff)
             return False
-        verdict = self._judge(diff)
+        verdict = (self._continuity.follow if self._joined else self._continuity.join)(self.last_id, diff)
         if verdict is Verdict.APPLY:
             self._apply(diff)
             return diff.checksum is None or self._agrees(diff.checksum)

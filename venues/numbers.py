@@ -13,7 +13,8 @@ SCALE = 18
 _LIMIT = 10**38
 _LONGEST = 1000
 _MEMORY = 1 << 15
-_POWERS: tuple[int, ...] = tuple(10**n for n in range(SCALE + 1))
+_SHIFTS: tuple[int, ...] = tuple(10 ** (SCALE - places) for places in range(SCALE + 1))
+"""What an int of all digits is multiplied by, by digits after the point."""
 
 
 class ScaledNumbers(dict[str, int]):
@@ -26,18 +27,12 @@ class ScaledNumbers(dict[str, int]):
     """
 
     def __missing__(self, text: str) -> int:
-        point = text.find(".")
-        places = len(text) - point - 1 if point >= 0 else 0
-        digits = text.replace(".", "", 1)
+        whole, _, fraction = text.partition(".")
+        digits = whole + fraction
+        places = len(fraction)
         # Other scripts have digits too; exchanges use none of them.
-        if (
-            digits.isascii()
-            and digits.isdecimal()
-            and point
-            and places <= SCALE
-            and len(digits) - places <= 20
-        ):
-            number = int(digits) * _POWERS[SCALE - places]
+        if digits.isdecimal() and digits.isascii() and whole and places <= SCALE and len(whole) <= 20:
+            number: int = int(digits) * _SHIFTS[places]
         else:
             number = _read_unusual(text)
         if len(self) >= _MEMORY:

@@ -6,7 +6,7 @@ contract: base units are contracts * 100 / price).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from bookmill.errors import FrameError
@@ -25,10 +25,11 @@ class Unit:
     size: int = _ONE
     inverse: bool = False
 
-    @property
-    def contracts(self) -> bool:
-        """Whether the venue trades contracts."""
-        return self.inverse or self.size != _ONE
+    contracts: bool = field(init=False, compare=False, repr=False)
+    """Whether the venue trades contracts."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "contracts", self.inverse or self.size != _ONE)
 
     @property
     def text(self) -> str:

@@ -46,13 +46,13 @@ class Topic(msgspec.Struct, gc=False):
     topic: str
 
 
-class Book(msgspec.Struct):
+class Book(msgspec.Struct, gc=False):
     u: Id
     b: list[tuple[str, str]]
     a: list[tuple[str, str]]
 
 
-class BookFrame(msgspec.Struct):
+class BookFrame(msgspec.Struct, gc=False):
     """``cts`` is the matching engine's time, ``ts`` that of the push."""
 
     type: Literal["snapshot", "delta"]

@@ -30,9 +30,11 @@ class OkxContinuity(Following):
 
     def follow(self, last_id: int, diff: BookDiff) -> Verdict:
         """``prevSeqId`` is the last id; an update seen before is old."""
-        if diff.previous_id is None:
-            return Verdict.APPLY if diff.last_id >= last_id else Verdict.OLD
-        return super().follow(last_id, diff)
+        if diff.previous_id == last_id:
+            return Verdict.APPLY
+        if diff.previous_id is None and diff.last_id >= last_id:
+            return Verdict.APPLY
+        return Verdict.OLD if diff.last_id <= last_id else Verdict.GAP
 
     def agrees(self, bids: Levels, asks: Levels, checksum: Checksum) -> bool:
         """CRC32, signed, of ``bid:size:ask:size:…`` over the 25 best; what one side has more follows in order."""

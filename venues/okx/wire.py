@@ -79,7 +79,7 @@ class BookLevel(msgspec.Struct, array_like=True, gc=False):
     sz: str
 
 
-class Book(msgspec.Struct):
+class Book(msgspec.Struct, gc=False):
     """``seqId`` and ``prevSeqId`` are absent in frames of 2022; ``checksum`` is 0 since 2026-06-23."""
 
     asks: list[BookLevel]
@@ -90,7 +90,7 @@ class Book(msgspec.Struct):
     checksum: Id = 0
 
 
-class BookFrame(msgspec.Struct):
+class BookFrame(msgspec.Struct, gc=False):
     action: Literal["snapshot", "update"]
     data: tuple[Book]
 

@@ -53,6 +53,8 @@ def test_a_request_subscribes_anew_once_and_again_only_after_a_while() -> None:
         one.request("BTC-USDT", NOW_S + 3)
         await asyncio.sleep(0.5)
         assert (one.counts.served, one.waiting) == (1, 1)
+        clock[0] = NOW_S + 9
+        one.request("BTC-USDT", NOW_S + 9)  # a worker that waits asks again
         clock[0] = NOW_S + 11
         await until(lambda: one.counts.served == 2)
         serving.cancel()
