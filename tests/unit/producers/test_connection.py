@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 from producers.connection import Answer, Connection
@@ -42,4 +43,4 @@ def test_waiting_frames_do_not_keep_the_loop() -> None:
         await connection.close()
 
     asyncio.run(read())
-    assert max(after - before for before, after in zip(seen, seen[1:])) <= 64
+    assert max(after - before for before, after in pairwise(seen)) <= 64
