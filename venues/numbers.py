@@ -13,7 +13,7 @@ SCALE = 18
 _LIMIT = 10**38
 _LONGEST = 1000
 _MEMORY = 1 << 15
-_SHIFTS = tuple(10 ** (SCALE - places) for places in range(SCALE + 1))
+_SHIFTS: tuple[int, ...] = tuple(10 ** (SCALE - places) for places in range(SCALE + 1))
 """What an int of all digits is multiplied by, by digits after the point."""
 
 
