@@ -118,7 +118,7 @@ def table(report: Report) -> Table:
         f"{report.machine.cores} cores, load {report.machine.load} · {report.started:%Y-%m-%d %H:%M} UTC"
     )
     out = Table(title=title, title_justify="left")
-    out.add_column("part")
+    out.add_column("part", no_wrap=True)
     for heading in ("per second", "runs", "of", "CPU each", "peak memory"):
         out.add_column(heading, justify="right")
     detailed = any(part.details for part in report.parts.values())
