@@ -27,7 +27,12 @@ def _parts(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str
     help="Folder of the recorded frames; $BOOKMILL_RECORDINGS or ../shared/recordings by default.",
 )
 @click.option("--frames", type=click.IntRange(min=2000), help="Only so many frames; all by default.")
-@click.option("--only", callback=_parts, metavar="PART,…", help="Of handler, worker, sink, producer, peers.")
+@click.option(
+    "--only",
+    callback=_parts,
+    metavar="PART,…",
+    help="Of handler, worker, sink, producer, peers, venues, many.",
+)
 @click.option(
     "--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Rounds; medians count."
 )
@@ -46,23 +51,26 @@ def bench(
       bookmill bench
       bookmill bench --json --repeat 3 > bench.json
       bookmill bench --only handler,worker --frames 50000
+      bookmill bench --only venues,many --repeat 3              book updates by venue; 500 instruments in one producer
     """
     import json
     import signal
 
     from rich.console import Console
 
-    from bench.frames import load_workload, recordings_directory
+    from bench.frames import Workload, load_workload, recordings_directory
     from bench.report import table
-    from bench.running import Plan, run
+    from bench.running import FRAMELESS, Plan, run
     from bookmill import log, settings_loading
 
     settings = settings_loading.load()
     log.configure(settings.log.model_copy(update={"level": "warning"}))
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have started us with Ctrl-C ignored
         signal.signal(number, signal.default_int_handler)
-    workload = load_workload(recordings or recordings_directory(), frames)
-    report = run(Plan(workload, only, repeat), settings)
+    directory = recordings or recordings_directory()
+    needed = not set(only) <= FRAMELESS
+    workload = load_workload(directory, frames) if needed else Workload((), "none needed")
+    report = run(Plan(workload, only, repeat, directory), settings)
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=1))
     else:

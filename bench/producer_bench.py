@@ -15,7 +15,7 @@ from bench.stage import Stage
 from bookmill.errors import BookmillError
 from bookmill.processes import Child, last_lines
 
-__all__ = ["ProducerRun", "run_producer"]
+__all__ = ["ProducerRun", "run_producer", "simulated_addresses"]
 
 Advanced = Callable[[int], None]
 
@@ -49,7 +49,7 @@ def run_producer(stage: Stage, workload: Workload, advanced: Advanced) -> Produc
     ]
     with TopicMeter(stage.addresses.kafka, [prefix + topic for topic in workload.topics]) as meter:
         with stage.part(f"simulate --json --speed=max {' '.join(options)}", prefix) as exchange:
-            extra = _settings(_addresses(exchange.child), recordings)
+            extra = _settings(simulated_addresses(exchange.child), recordings)
             with stage.part("produce", prefix, extra) as part:
                 # Snapshots are records too: a few more than frames.
                 clock = CpuClock(part.child.pid, lambda: min(played, sum(meter.records().values())))
@@ -73,7 +73,7 @@ def _write(folder: Path, topic: str, key: bytes, frames: Sequence[RawFrame]) -> 
     return path
 
 
-def _addresses(exchange: Child) -> Mapping[str, Mapping[str, str]]:
+def simulated_addresses(exchange: Child) -> Mapping[str, Any]:
     """The first line of JSON the simulator prints."""
     deadline_s = time.monotonic() + _START_S
     while exchange.poll() is None and time.monotonic() < deadline_s:

@@ -34,7 +34,8 @@ class Measured:
     """One part: ``unit`` a second of every run; ``amount`` is how many of it each run had.
 
     ``peaks_mib``: the most resident memory a run's processes had, by process. ``cpu_us``: processor time of the part's
-    process per unit, in µs, for each run; unlike the rate it hardly depends on what else the machine does.
+    process per unit, in µs, for each run; unlike the rate it hardly depends on what else the machine does. ``details``: what
+    else is to be known of the part, by name.
     """
 
     unit: str
@@ -42,6 +43,7 @@ class Measured:
     runs: Sequence[float]
     peaks_mib: Mapping[str, float] = field(default_factory=dict)
     cpu_us: Sequence[float] = ()
+    details: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def per_s(self) -> float:
@@ -56,12 +58,13 @@ class Measured:
             "runs": [round(run) for run in self.runs],
             "cpu_us": round(statistics.median(self.cpu_us), 2) if self.cpu_us else None,
             "peak_mib": dict(self.peaks_mib),
+            **({"details": dict(self.details)} if self.details else {}),
         }
 
 
 @dataclass(frozen=True)
 class Report:
-    """``parts`` by name: handler, worker, faust, quix, sink, sink.<table>, producer. ``events`` the frames give, by topic."""
+    """``parts`` by name: handler, worker, faust, quix, sink, sink.<table>, producer, <book>, many. ``events`` the frames give, by topic."""
 
     machine: Machine
     started: datetime
@@ -115,9 +118,12 @@ def table(report: Report) -> Table:
         f"{report.machine.cores} cores, load {report.machine.load} · {report.started:%Y-%m-%d %H:%M} UTC"
     )
     out = Table(title=title, title_justify="left")
-    out.add_column("part")
+    out.add_column("part", no_wrap=True)
     for heading in ("per second", "runs", "of", "CPU each", "peak memory"):
         out.add_column(heading, justify="right")
+    detailed = any(part.details for part in report.parts.values())
+    if detailed:
+        out.add_column("with")
     for name, part in report.parts.items():
         runs = f"{min(part.runs):,.0f} to {max(part.runs):,.0f}" if len(part.runs) > 1 else ""
         memory = ", ".join(
@@ -125,12 +131,13 @@ def table(report: Report) -> Table:
             for process, peak in part.peaks_mib.items()
         )
         cpu = f"{statistics.median(part.cpu_us):.1f} µs" if part.cpu_us else ""
-        out.add_row(name, f"{part.per_s:,.0f} {part.unit}", runs, f"{part.amount:,}", cpu, memory)
+        details = [", ".join(f"{what} {amount:,g}" for what, amount in part.details.items())] * detailed
+        out.add_row(name, f"{part.per_s:,.0f} {part.unit}", runs, f"{part.amount:,}", cpu, memory, *details)
     ratios = report.ratios()
     if ratios:
         out.add_section()
         for name, ratio in ratios.items():
-            out.add_row(name.replace("_", " "), f"{ratio:.2f} times", "", "", "", "")
+            out.add_row(name.replace("_", " "), f"{ratio:.2f} times")
     return out
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,19 +14,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.frames import Workload
 from bench.handler import HandlerRun, run_handler
+from bench.many_bench import ManyRun, run_many
 from bench.mill_bench import MillRun, Runner, run_mill
 from bench.peers.environment import peer_python
 from bench.producer_bench import ProducerRun, run_producer
 from bench.report import Measured, Report, machine, now
 from bench.sink_bench import SinkRun, multiply, run_sink
 from bench.stage import Stage
+from bench.venue_frames import BookFrames
+from bench.venues_bench import BooksRun, load_books, run_books
 from bookmill.settings import Settings
 from embedded.progress import ConsoleProgress
 from schemas.catalogue import EVENT_TOPICS
 
-__all__ = ["PARTS", "Plan", "run"]
+__all__ = ["FRAMELESS", "PARTS", "Plan", "run"]
 
-PARTS = ("handler", "worker", "sink", "producer", "peers")
+PARTS = ("handler", "worker", "sink", "producer", "peers", "venues", "many")
+FRAMELESS = frozenset({"venues", "many"})
+"""Parts that make their own frames."""
+
+_IN_PROCESS = frozenset({"handler", "venues"})
 _FAUST_FRAMES = 60_000
 _SINK_ROWS = 1_000_000
 """Each table's events are copied until it has so many: fewer are stored before the sink has got going."""
@@ -37,11 +44,12 @@ _LEAST_ROWS = 100_000
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure: parts out of :data:`PARTS`, each ``repeat`` times."""
+    """What to measure: parts out of :data:`PARTS`, each ``repeat`` times. ``recordings``: where those of the venues are."""
 
     workload: Workload
     parts: Sequence[str] = PARTS
     repeat: int = 1
+    recordings: Path | None = None
 
 
 @dataclass
@@ -50,15 +58,20 @@ class _Results:
     mills: dict[Runner, list[MillRun]] = field(default_factory=dict)
     sinks: dict[str, list[SinkRun]] = field(default_factory=dict)
     producers: list[ProducerRun] = field(default_factory=list)
+    books: dict[str, list[BooksRun]] = field(default_factory=dict)
+    many: list[ManyRun] = field(default_factory=list)
 
 
 def run(plan: Plan, settings: Settings) -> Report:
     """Measure. The parts take turns, round after round, so that a slow minute of the machine falls on all of them."""
     bench = _Bench(plan, settings)
     report_machine, started = machine(), now()
-    with Stage(settings, ConsoleProgress()) as stage:
+    needs_platform = bool(set(plan.parts) - _IN_PROCESS)
+    with Stage(settings, ConsoleProgress()) if needs_platform else nullcontext() as stage:
         for _ in range(plan.repeat):
-            bench.round(stage)
+            bench.round_in_process()
+            if stage is not None:
+                bench.round(stage)
     return Report(
         report_machine,
         started,
@@ -88,13 +101,27 @@ class _Bench:
             with _bar("environment of the peers", None):
                 self._runners.append(("quix", plan.workload, peer_python(settings.cache_dir)))
 
-    def round(self, stage: Stage) -> None:
-        """Each part once."""
+        self._books: Sequence[BookFrames] = ()
+        if "venues" in plan.parts:
+            with _bar("books of the venues", None):
+                self._books = load_books(plan.recordings)
+
+    def round_in_process(self) -> None:
+        """Each part that needs no platform once."""
         plan, results = self._plan, self._results
         if "handler" in plan.parts:
             with _bar("handler", len(plan.workload.frames)) as advanced:
                 results.handler.append(run_handler(plan.workload.frames, self._settings.worker))
                 advanced(len(plan.workload.frames))
+        if self._books:
+            with _bar("venues", len(self._books)) as advanced:
+                for done, book in enumerate(self._books, 1):
+                    results.books.setdefault(book.name, []).append(run_books(book, self._settings.worker))
+                    advanced(done)
+
+    def round(self, stage: Stage) -> None:
+        """Each of the others once."""
+        plan, results = self._plan, self._results
         for runner, workload, python in self._runners:
             events = self._events(workload)
             with _bar(runner, sum(events.values())) as advanced:
@@ -105,6 +132,9 @@ class _Bench:
         if "producer" in plan.parts:
             with _bar("producer", None) as advanced:
                 results.producers.append(run_producer(stage, plan.workload, advanced))
+        if "many" in plan.parts:
+            with _bar("many instruments", None):
+                results.many.append(run_many(stage))
 
     def measured(self) -> dict[str, Measured]:
         """Everything, by name."""
@@ -135,6 +165,31 @@ class _Bench:
                 [each.frames / each.seconds for each in producers],
                 {"producer": max(each.peak_mib for each in producers)},
                 [each.cpu_s / each.frames * 1e6 for each in producers],
+            )
+        for book in self._books:
+            books = results.books[book.name]
+            parts[book.name] = Measured(
+                "updates",
+                books[0].updates,
+                [each.updates / each.seconds for each in books],
+                cpu_us=[each.cpu_s / each.updates * 1e6 for each in books],
+                details={"levels": round(book.levels, 1), "bytes": round(book.bytes)},
+            )
+        if many := results.many:
+            parts["many"] = Measured(
+                "frames",
+                many[0].frames,
+                [each.frames / each.seconds for each in many],
+                {"many": max(each.peak_mib for each in many)},
+                [each.cpu_s / each.frames * 1e6 for each in many],
+                {
+                    "instruments": many[0].instruments,
+                    "streams": many[0].streams,
+                    "stalls": max(each.stalls for each in many),
+                    "longest_stall_s": max(each.longest_stall_s for each in many),
+                    "busiest_s": max(each.busiest_s for each in many),
+                    "starved_s": round(max(each.starved_s for each in many), 1),
+                },
             )
         return parts
 

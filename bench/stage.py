@@ -105,11 +105,14 @@ class Stage:
         producer.flush()
 
     @contextmanager
-    def part(self, name: str, prefix: str, extra: Mapping[str, str] | None = None) -> Any:
-        """``bookmill <name>`` as a child, stopped at the end."""
+    def part(
+        self, name: str, prefix: str, extra: Mapping[str, str] | None = None, *, last: bool = False
+    ) -> Any:
+        """``bookmill <name>`` as a child, stopped at the end. ``last``: it gets the processor that all others leave."""
         port = _free_port()
         environment = self._environment(prefix) | {"BOOKMILL_STATUS__PORT": str(port)} | dict(extra or {})
-        with self.child(name, [sys.executable, "-m", "bookmill", *name.split()], environment) as child:
+        argv = [sys.executable, "-m", "bookmill", *name.split()]
+        with self.child(name, ["nice", "-n", "19", *argv] if last else argv, environment) as child:
             yield Part(child, port)
 
     @contextmanager

@@ -1,8 +1,8 @@
 """One connection plan kept alive: connect, watch, replace, reconnect, for ever.
 
 A connection is replaced make-before-break (the successor delivers before the old one is closed) when its session grows
-old, when the exchange announces that it will close, when its books are wanted anew, and when it is silent but still answers a
-ping. It is broken off when it is silent and answers nothing. Silent is who brings no frame of a stream: heartbeats and pongs show
+old, when the exchange announces that it will close, when its books are wanted anew, when streams of it have stopped, and when it is
+silent but still answers a ping. It is broken off when it is silent and answers nothing. Silent is who brings no frame of a stream: heartbeats and pongs show
 that a connection lives, not that anything is still subscribed on it. After failures the next attempt waits, longer each time; only proven health
 (60 s with data) starts that count anew.
 """
@@ -25,6 +25,7 @@ from producers.connection import FAILURES, Aside, Connection
 from producers.kafka_writer import KafkaWriter
 from producers.openings import Openings
 from producers.proxy import through
+from producers.pulses import Pulses
 from producers.stream import Stream
 from venues.interface import ConnectionPlan, Route, Venue
 
@@ -223,14 +224,20 @@ class Line:
     async def _watch(self, connection: Connection) -> bool:
         """Return when the connection wants a successor (True) or has ended (False)."""
         watch = _Watch(connection.received)
+        usual = [stream for route, stream in self._streams.items() if route not in self._plan.rare]
+        pulses = Pulses(usual, self._settings.silent_after_s)
         session_s = self._session_s() * (1.0 - _ROTATION_SPREAD * random.random())  # noqa: S311  no secret
         tick_s = min(_TICK_S, self._settings.silent_after_s / 5)
         while not await _done(connection, tick_s):
             now_s = time.monotonic()
             if connection.received != watch.received:
                 self._note_progress(watch, connection.received, now_s)
-            elif self._writer.full:
+            if self._writer.full:
                 watch.progress_s = now_s
+                pulses.restart()
+            elif stopped := pulses.stopped(time.time_ns()):
+                self._note_stopped(stopped)
+                pulses.restart()
             if now_s - connection.opened_s >= _HEALTHY_S and connection.received and not self._quiet:
                 self._backoff.reset()
             if connection.received or now_s - connection.opened_s >= _STANDS_S:
@@ -252,6 +259,12 @@ class Line:
         if now_s - watch.flowing_s >= 2.0 * silent_after_s:
             self._quiet = 0
         watch.received, watch.progress_s = received, now_s
+
+    def _note_stopped(self, stopped: Sequence[Stream]) -> None:
+        """The exchange may have lost subscriptions: they are made anew."""
+        self._renewing = True
+        names = [f"{stream.route.channel} {stream.route.wire_symbol}" for stream in stopped]
+        _log.warning("streams have stopped", line=self.name, streams=names[:5], count=len(names))
 
     def _session_s(self) -> float:
         """Only exchanges that cut old connections are given new ones before."""

@@ -144,6 +144,18 @@ async def forget(room: Room) -> None:
     assert room.counts().lost == before.lost
 
 
+async def forget_a_book(room: Room) -> None:
+    """A single subscription is gone, and the others of its connection flow on."""
+    before = room.counts()
+    channel = room.channel(room.book_channel)
+    await asyncio.sleep(2.5)  # it has to be known how it flows
+    for subscriber in tuple(channel.subscribers):
+        room.simulator.hub(room.market_name).unsubscribe(subscriber, channel.name)
+    await room.until(lambda: room.counts().replaced > before.replaced, "the connection is replaced", 20)
+    await room.agrees()
+    assert room.counts().lost == before.lost
+
+
 async def renew(room: Room) -> None:
     """Connections are replaced while they deliver: nothing is lost, nothing comes twice."""
     before, lines = room.counts(), len(room.market.lines)
@@ -513,7 +525,7 @@ def _named(*scenarios: Scenario) -> dict[str, Scenario]:
 
 _CONTRACTS = ("usdm", "coinm", "swap", "futures", "linear", "inverse", "option")
 _EVERYWHERE = _named(
-    calm, renew, drop, duplicate, corrupt, cut, close, freeze, forget, resubscribe, bad_channel
+    calm, renew, drop, duplicate, corrupt, cut, close, freeze, forget, forget_a_book, resubscribe, bad_channel
 )
 _OF_EXCHANGE: dict[str, dict[str, Scenario]] = {
     "binance": _named(

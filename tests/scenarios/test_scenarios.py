@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from simulator.registry import DIALECTS
+from tests.scenarios import mix
 from tests.scenarios.room import Room
 from tests.scenarios.scenarios import scenarios_of
 from tests.scenarios.settings import room_of
@@ -94,7 +95,7 @@ def test_the_exchanges_clocks_ask_and_cut_and_nothing_is_lost() -> None:
     async def one(name: str, settings: Mapping[str, Any]) -> None:
         async with room_of(name, **settings) as room:
             await room.calm()
-            await asyncio.sleep(7.0)
+            await asyncio.sleep(5.5)
             await room.agrees()
             counts = room.counts()
             assert not counts.lost, room.describe()
@@ -113,3 +114,9 @@ def test_the_exchanges_clocks_ask_and_cut_and_nothing_is_lost() -> None:
                 group.create_task(one(name, settings))
 
     asyncio.run(run())
+
+
+def test_a_mix_of_everything_ends_with_the_exchanges_books() -> None:
+    reports = asyncio.run(mix.run(list(DIALECTS), seconds=20.0, seed=7))
+    assert all(report.faults for report in reports)
+    assert not [report.problem for report in reports if report.problem], mix.table(reports)

@@ -17,6 +17,7 @@ PARTS = {
     "quix": Measured("frames", 100, [40_000.0], {"quix": 120.0}, [25.0]),
     "sink": Measured("rows", 400, [250_000.0], {"sink": 200.0, "ClickHouse": 500.0}, [3.0]),
     "producer": Measured("frames", 80, [45_000.0], {"producer": 80.0}, [20.0]),
+    "okx.spot": Measured("updates", 70, [30_000.0], cpu_us=[30.0], details={"levels": 20.1, "bytes": 775}),
 }
 REPORT = Report(
     Machine("a processor", 2, 24.0, "Linux", "3.11.7", 0.1),
@@ -34,6 +35,7 @@ def test_json_has_machine_workload_parts_and_ratios() -> None:
     assert set(written["machine"]) == {"processor", "cores", "memory_gib", "system", "python", "load"}
     assert set(written["parts"]) == set(PARTS)
     assert set(written["parts"]["worker"]) == {"frames", "frames_per_s", "runs", "cpu_us", "peak_mib"}
+    assert written["parts"]["okx.spot"]["details"] == {"levels": 20.1, "bytes": 775}
     assert written["parts"]["sink"]["rows_per_s"] == 250_000
     assert written["parts"]["sink"]["peak_mib"] == {"sink": 200.0, "ClickHouse": 500.0}
 
@@ -55,11 +57,11 @@ def test_ratio_is_left_out_where_a_part_was_not_measured(missing: str) -> None:
 
 
 def test_table_names_every_part_and_ratio() -> None:
-    console = Console(width=120, record=True, file=None, quiet=False)
+    console = Console(width=160, record=True, file=None, quiet=False)
     with console.capture() as captured:
         console.print(table(REPORT))
     text = captured.get()
-    for word in (*PARTS, "worker to faust", "10.00 times", "ClickHouse 500 MiB"):
+    for word in (*PARTS, "worker to faust", "10.00 times", "ClickHouse 500 MiB", "levels 20.1"):
         assert word in text
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+from itertools import pairwise
 from typing import Any
 
 from producers.connection import Answer, Connection
@@ -43,4 +43,4 @@ def test_waiting_frames_do_not_keep_the_loop() -> None:
         await connection.close()
 
     asyncio.run(read())
-    assert max(after - before for before, after in itertools.pairwise(seen)) <= 64
+    assert max(after - before for before, after in pairwise(seen)) <= 64

@@ -212,6 +212,51 @@ def test_a_stream_that_never_delivers_is_named_and_its_neighbour_goes_on() -> No
     asyncio.run(run())
 
 
+def test_a_connection_of_which_one_stream_has_stopped_is_replaced_once() -> None:
+    first: list[ServerConnection] = []
+
+    async def play(connection: ServerConnection) -> None:
+        first[:] = first or [connection]
+        for number in itertools.count():
+            await asyncio.sleep(0.02)
+            await connection.send(envelope(number), text=True)
+            if connection is not first[0] or number < 100:
+                await connection.send(envelope(number, "btcusdt@depth@100ms"), text=True)
+
+    async def run() -> None:
+        async with Exchange(play) as exchange:
+            line, _, _ = made(exchange.address, routes=(TRADES, DEPTH))
+            async with running(line):
+                await until(lambda: line.counts.replaced == 1)
+                await asyncio.sleep(1.0)
+            assert (line.counts.opened, line.counts.replaced, line.counts.lost) == (2, 1, 0)
+
+    asyncio.run(run())
+
+
+def test_a_stream_of_now_and_then_is_no_stopped_one_and_keeps_no_successor_from_taking_over() -> None:
+    """It brings a frame while the successor is still subscribing, and then none for long."""
+    first: list[ServerConnection] = []
+
+    async def play(connection: ServerConnection) -> None:
+        first[:] = first or [connection]
+        for number in itertools.count():
+            await asyncio.sleep(0.02)
+            await connection.send(envelope(number), text=True)
+            if number == 25 and connection is first[0]:  # the line has begun to replace it
+                await connection.send(envelope(1, "btcusdt@depth@100ms"), text=True)
+
+    async def run() -> None:
+        settings = FAST.model_copy(update={"rotate_after_s": 0.25})
+        async with Exchange(play) as exchange:
+            line, _, _ = made(exchange.address, settings, routes=(TRADES, DEPTH), requests=("one", "two"))
+            async with running(line):
+                await until(lambda: line.counts.replaced >= 1)
+            assert line.counts.opened == 2
+
+    asyncio.run(run())
+
+
 def test_while_kafka_is_slow_the_socket_is_not_read_and_nothing_is_lost() -> None:
     count = 15_000
     sent = 0

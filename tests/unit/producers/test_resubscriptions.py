@@ -1,81 +1,135 @@
-"""Images that come in the stream are asked for by subscribing anew: not more often than it helps, and never for nothing."""
+"""Books that are subscribed anew: once in a while, less often while it does not help, and not for who has what it needs."""
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import cast
 
 from producers.line import Line
 from producers.resubscriptions import Resubscriptions
-from tests.unit.producers.fakes import until
 from venues.messages import Instrument
-from venues.registry import venue
+from venues.okx import OkxSpot
 
-BTC = Instrument("BTC-USDT", "BTC-USDT", "BTC", "USDT", tick=1, lot=1, trading=True)
-NOW_S = 1_700_000_000.0
+SYMBOLS = [f"C{number}-USDT" for number in range(8)]
+INSTRUMENTS = {
+    symbol: Instrument(symbol, symbol, symbol[:2], "USDT", tick=1, lot=1, trading=True) for symbol in SYMBOLS
+}
 
 
 class FakeLine:
     name = "line"
-    image_symbols = frozenset({"BTC-USDT"})
-    beginning = False
 
-    def __init__(self, *, connected: bool = True) -> None:
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self.image_symbols = frozenset(symbols)
+        self.beginning = False
+        self.connected = True
         self.sent: list[str] = []
-        self.connected = connected
+        self.renewed = 0
 
     def send(self, requests: Sequence[str]) -> bool:
-        self.sent += requests if self.connected else ()
+        if self.connected:
+            self.sent += requests
         return self.connected
 
-
-def made(line: FakeLine, clock: list[float]) -> Resubscriptions:
-    return Resubscriptions(
-        venue("okx", "spot"), [cast("Line", line)], {"BTC-USDT": BTC}, clock=lambda: clock[0]
-    )
+    def renew(self) -> bool:
+        self.renewed += 1
+        return True
 
 
-def test_a_request_subscribes_anew_once_and_again_only_after_a_while() -> None:
-    async def run() -> None:
-        line, clock = FakeLine(), [NOW_S]
-        one = made(line, clock)
-        serving = asyncio.create_task(one.run())
-        for _ in range(3):
-            one.request("BTC-USDT", NOW_S)
-        one.request("ETH-USDT", NOW_S)  # not ours
-        await until(lambda: one.counts.served == 1)
-        assert ['"op":"unsubscribe"' in line.sent[0], '"op":"subscribe"' in line.sent[1]] == [True, True]
-        one.request("BTC-USDT", NOW_S)  # made before the image was asked for
-        assert (one.counts.folded, one.waiting) == (3, 0)
-        clock[0] = NOW_S + 3
-        one.request("BTC-USDT", NOW_S + 3)
-        await asyncio.sleep(0.5)
-        assert (one.counts.served, one.waiting) == (1, 1)
-        clock[0] = NOW_S + 9
-        one.request("BTC-USDT", NOW_S + 9)  # a worker that waits asks again
-        clock[0] = NOW_S + 11
-        await until(lambda: one.counts.served == 2)
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
+class Stage:
+    def __init__(self, symbols: int = 8) -> None:
+        self.now_s = 1_700_000_000.0
+        self.line = FakeLine(SYMBOLS[:symbols])
+        self.served = Resubscriptions(
+            OkxSpot(),
+            [cast("Line", self.line)],
+            INSTRUMENTS,
+            again_s=10.0,
+            clock=lambda: self.now_s,
+        )
 
-    asyncio.run(run())
+    def ask(self, *numbers: int) -> None:
+        for number in numbers:
+            self.served.request(SYMBOLS[number], self.now_s)
+
+    def after(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.served.serve()
 
 
-def test_old_requests_are_void_and_a_line_that_is_away_brings_an_image_by_itself() -> None:
-    async def run() -> None:
-        line, clock = FakeLine(connected=False), [NOW_S]
-        one = made(line, clock)
-        one.request("BTC-USDT", NOW_S - 31)
-        assert one.counts.expired == 1
-        serving = asyncio.create_task(one.run())
-        one.request("BTC-USDT", NOW_S)
-        await until(lambda: not one.waiting)
-        assert (one.counts.served, line.sent) == (0, [])
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
+def test_a_book_is_unsubscribed_and_subscribed() -> None:
+    stage = Stage()
+    stage.ask(0)
+    stage.after(0.2)
+    assert stage.line.sent == list(OkxSpot().resubscribe("C0-USDT"))
+    assert stage.served.counts.served == 1
+    assert not stage.served.waiting
 
-    asyncio.run(run())
+
+def test_who_asks_all_the_time_is_served_less_and_less_often() -> None:
+    stage = Stage()
+    moments = []
+    for second in range(400):
+        stage.ask(0)
+        before = stage.served.counts.served
+        stage.after(1.0)
+        if stage.served.counts.served > before:
+            moments.append(second)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert gaps[:4] == [10, 20, 40, 80]
+    assert set(gaps[4:]) == {80}
+
+
+def test_after_a_quiet_while_it_is_served_at_once_again() -> None:
+    stage = Stage()
+    for _ in range(3):
+        stage.ask(0)
+        stage.after(0.2)
+        stage.after(100.0)
+    assert stage.served.counts.served == 3
+
+
+def test_who_has_waited_and_does_not_ask_any_more_has_its_book() -> None:
+    stage = Stage()
+    stage.ask(0)
+    stage.after(0.2)
+    stage.after(0.5)
+    stage.ask(0)  # a moment before the image came
+    stage.after(10.0)
+    assert (stage.served.counts.served, stage.served.counts.expired) == (1, 1)
+
+
+def test_a_new_connection_brings_its_images_by_itself() -> None:
+    stage = Stage()
+    stage.line.beginning = True
+    stage.ask(0)
+    stage.after(0.2)
+    assert stage.line.sent == []
+    stage.line.beginning = False
+    stage.ask(0)
+    stage.after(0.2)
+    assert stage.served.counts.served == 1
+
+
+def test_many_books_of_a_connection_are_one_new_connection() -> None:
+    stage = Stage()
+    stage.ask(*range(5))
+    stage.after(0.2)
+    assert (stage.line.renewed, stage.line.sent) == (1, [])
+    assert stage.served.counts.served == 5
+
+
+def test_a_few_of_many_are_not() -> None:
+    stage = Stage()
+    stage.ask(*range(4))
+    stage.after(0.2)
+    assert (stage.line.renewed, len(stage.line.sent)) == (0, 8)
+
+
+def test_a_line_without_a_connection_is_left_alone() -> None:
+    stage = Stage()
+    stage.line.connected = False
+    stage.ask(0)
+    stage.after(0.2)
+    assert stage.served.counts.served == 0

@@ -13,6 +13,7 @@ from schemas.catalogue import BOOK_SNAPSHOTS, SPREADS, TRADES
 from streams.partition import RawPartition, Work
 from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, read, record, snapshot, ticker, trade
 from venues.binance import BinanceSpot
+from venues.okx import OkxSpot
 
 
 def partition(position: int = 0, **settings: Any) -> RawPartition:
@@ -136,6 +137,54 @@ def test_a_crossed_book_is_never_published_as_live_and_is_lost_when_it_stays() -
     raw.process([depth(5, 108, 108, [["11", "3"]], time_ms=7000)])
     [instrument] = raw.instruments.values()
     assert (instrument.state, instrument.synchronizer.reason) == ("resyncing", "crossed")
+
+
+def okx(offset: int, action: str, before: int, now: int, bid: str, *, time_ms: int, cut: int = 0) -> Record:
+    frame = (
+        f'{{"arg":{{"channel":"books","instId":"BTC-USDT"}},"action":"{action}","data":[{{"asks":[["10","1","0","1"]],'
+        f'"bids":[["{bid}","1","0","1"]],"ts":"{time_ms}","checksum":0,"prevSeqId":{before},"seqId":{now}}}]}}'
+    ).encode()
+    return record(offset, "books", frame[: len(frame) - cut])
+
+
+def test_a_book_whose_image_is_crossed_stays_degraded_and_is_asked_for_once() -> None:
+    raw = RawPartition(OkxSpot(), TOPIC, 3, 0, SCHEMA_IDS, WorkerSettings())
+    raw.process([okx(0, "snapshot", -1, 1, "9", time_ms=0), okx(1, "update", 1, 2, "11", time_ms=1000)])
+    [instrument] = raw.instruments.values()
+    assert instrument.state == "degraded"
+    raw.process([okx(2, "update", 2, 3, "12", time_ms=7000)])
+    assert (instrument.state, instrument.synchronizer.reason) == ("resyncing", "crossed")
+    raw.process([okx(3, "snapshot", -1, 4, "12", time_ms=8000)])
+    raw.process(
+        [
+            okx(4 + number, "update", 4 + number, 5 + number, "12", time_ms=9000 + 9000 * number)
+            for number in range(3)
+        ]
+    )
+    assert instrument.state == "degraded"
+    assert not list(raw.wanting())
+    raw.process(
+        [okx(7, "snapshot", -1, 20, "9", time_ms=40_000), okx(8, "update", 20, 21, "11", time_ms=41_000)]
+    )
+    raw.process([okx(9, "update", 21, 22, "11.5", time_ms=50_000)])
+    assert instrument.synchronizer.reason == "crossed"  # this time by its changes again
+
+
+def test_a_book_whose_change_cannot_be_read_waits_for_an_image() -> None:
+    raw = RawPartition(OkxSpot(), TOPIC, 3, 0, SCHEMA_IDS, WorkerSettings())
+    raw.process([okx(0, "snapshot", -1, 1, "9", time_ms=0)])
+    work = raw.process([okx(1, "update", 1, 2, "9.5", time_ms=1, cut=9)])
+    [instrument] = raw.instruments.values()
+    assert len(work.dead_letters) == 1
+    assert [one.synchronizer.reason for one in raw.wanting()] == ["unreadable"]
+    raw.process([okx(2, "snapshot", -1, 2, "9.5", time_ms=2)])
+    assert instrument.state == "live"
+
+
+def test_a_frame_of_another_stream_that_cannot_be_read_is_nothing_to_the_book() -> None:
+    raw = RawPartition(OkxSpot(), TOPIC, 3, 0, SCHEMA_IDS, WorkerSettings())
+    raw.process([okx(0, "snapshot", -1, 1, "9", time_ms=0), record(1, "bbo-tbt", b"{}")])
+    assert not list(raw.wanting())
 
 
 def test_an_uncrossed_book_is_live_again() -> None:
