@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo up test lint typecheck unit test-containers lock clean scenarios
+.PHONY: help demo up test lint typecheck unit test-containers lock clean scenarios test-slow
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -21,6 +21,9 @@ up: $(VENV)/.runtime ## the same against the real exchanges
 
 test: lint typecheck ## lint, types and all tests
 	@$(PYTEST) $(ARGS)
+
+test-slow: $(VENV)/.dev ## the tests that make test leaves out for their length
+	@$(PYTEST) -m slow $(ARGS)
 
 scenarios: $(VENV)/.dev ## every market under every fault its simulator offers, and a mix of all (on a machine that is not busy)
 	@$(BIN)/python -m pytest tests/scenarios -m "scenario or not scenario" $(ARGS)

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from bench.frames import load_workload, recordings_directory
 from bench.handler import run_handler
 from bookmill.settings import WorkerSettings
@@ -13,6 +15,7 @@ from bookmill.settings import WorkerSettings
 FRAMES = 4000
 
 
+@pytest.mark.slow
 def test_a_small_run_stores_what_the_handler_gives() -> None:
     command = ["bench", "--json", "--only", "handler,worker,sink", "--frames", str(FRAMES)]
     done = subprocess.run(

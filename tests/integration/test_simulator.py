@@ -306,7 +306,7 @@ def test_a_frozen_connection_is_open_and_silent() -> None:
 
 
 @pytest.mark.parametrize("market", ["spot", "usdm"])
-@pytest.mark.parametrize("combined", [True, False])
+@pytest.mark.parametrize("combined", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_recording_arrives_complete_and_byte_for_byte(market: str, *, combined: bool) -> None:
     paths = [RECORDINGS / name for name in SETS[market]]
     if not paths[0].exists():
