@@ -48,7 +48,13 @@ class Demo:
 
     def part(self, name: str) -> psutil.Process:
         """The process of a part."""
-        return next(one for one in self.processes() if one.cmdline()[1:4] == ["-m", "bookmill", name])
+        for one in self.processes():
+            try:
+                if one.cmdline()[1:4] == ["-m", "bookmill", name]:
+                    return one
+            except psutil.Error:  # it was killed a moment ago
+                continue
+        raise AssertionError(f"there is no {name}")
 
     def processes(self) -> list[psutil.Process]:
         """All processes that were started for this demo, and still run."""
