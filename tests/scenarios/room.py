@@ -319,15 +319,20 @@ class Room:
         await self.calm()
         moved = {wire: self._moves(wire) for wire in self.wires}
         await self.until(
-            lambda: all(self._moves(wire) > moved[wire] for wire in self.wires), "all books move"
+            lambda: all(self._moves(wire) > moved[wire] for wire in self.wires), "all books move", 30.0
         )
         await self.calm()
         self.simulator.let_trade(self.market_name, on=False)
         try:
-            await until(lambda: not list(self.differences(top)), "books equal to the truth", timeout_s)
+            await until(
+                lambda: not list(self.differences(top)) and not self.tape.missing(),
+                "books equal to the truth, and all trades there",
+                timeout_s,
+            )
             self.check_trades()
         except AssertionError as error:
-            raise AssertionError(f"{error}: {'; '.join(self.differences(top))}; {self.describe()}") from None
+            wrong = "; ".join([*self.differences(top), f"missing trades {self.tape.missing()}"])
+            raise AssertionError(f"{error}: {wrong}; {self.describe()}") from None
         finally:
             self.simulator.let_trade(self.market_name, on=True)
 

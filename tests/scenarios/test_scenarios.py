@@ -52,7 +52,7 @@ def outcomes(request: pytest.FixtureRequest) -> Outcomes:
             and item.originalname == test_a_market_ends_with_the_exchanges_books.__name__
         ):
             case = item.callspec.params
-            chosen.setdefault(case["name"], []).append(case["scenario"])
+            chosen.setdefault(str(case["name"]), []).append(str(case["scenario"]))
     return asyncio.run(_all(chosen))
 
 
@@ -86,7 +86,8 @@ async def _one_after_the_other(
                 scenario = waiting.pop(0)
                 problem = ""
                 try:
-                    room = room or await opened.enter_async_context(room_of(name))
+                    if room is None:
+                        room = await opened.enter_async_context(room_of(name))
                     await room.calm()
                     await scenarios_of(name)[scenario](room)
                 except Exception as error:  # noqa: BLE001  whatever it is, it is this case's
