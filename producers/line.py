@@ -13,7 +13,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -44,6 +44,8 @@ _LONGEST_OVERLAP = 3
 """Overlaps after which a successor that does not deliver all that the old connection does is given up."""
 _QUIETEST = 6
 """Doublings of the silent time of a connection whose market is quiet."""
+_PROVEN = 4
+"""So many times as long as a silence that counts there has to be none until shorter ones count again."""
 _ROTATION_SPREAD = 0.05
 """Part of a session's length by which rotations of connections opened together are spread."""
 
@@ -77,7 +79,7 @@ class _Watch:
 
 
 class Line:
-    """``streams`` are those of ``plan``. ``problem`` says why there is no connection, ``missing`` which streams never delivered."""
+    """``streams`` are those of ``plan``, ``trades`` those of the market's trades by instrument, wherever they come. ``problem`` says why there is no connection, ``missing`` which streams never delivered."""
 
     def __init__(
         self,
@@ -92,6 +94,7 @@ class Line:
         aside: Aside,
         proxy: str | None = None,
         openings: Openings | None = None,
+        trades: Mapping[str, Stream] | None = None,
     ) -> None:
         self.name = name
         self.state = LineState.CONNECTING
@@ -113,6 +116,10 @@ class Line:
         self._backoff = Backoff(settings.backoff_initial_s, settings.backoff_max_s)
         self._open: set[Connection] = set()
         self._quiet = 0
+        self._stops = 0
+        self._stopped_s = 0.0
+        self._pulses: Pulses | None = None
+        self._trades = {} if trades is None else trades  # filled while lines are made
         self._replace_after_s = 0.0
         self._refused: set[Route] = set()
         self._renewing = False
@@ -224,8 +231,7 @@ class Line:
     async def _watch(self, connection: Connection) -> bool:
         """Return when the connection wants a successor (True) or has ended (False)."""
         watch = _Watch(connection.received)
-        usual = [stream for route, stream in self._streams.items() if route not in self._plan.rare]
-        pulses = Pulses(usual, self._settings.silent_after_s)
+        pulses = self._resumed_pulses()
         session_s = self._session_s() * (1.0 - _ROTATION_SPREAD * random.random())  # noqa: S311  no secret
         tick_s = min(_TICK_S, self._settings.silent_after_s / 5)
         while not await _done(connection, tick_s):
@@ -234,10 +240,10 @@ class Line:
                 self._note_progress(watch, connection.received, now_s)
             if self._writer.full:
                 watch.progress_s = now_s
-                pulses.restart()
-            elif stopped := pulses.stopped(time.time_ns()):
+                pulses.resume(time.time_ns())
+            elif stopped := pulses.stopped(time.time_ns(), self._stop_s(now_s)):
                 self._note_stopped(stopped)
-                pulses.restart()
+                pulses.resume(time.time_ns())
             if now_s - connection.opened_s >= _HEALTHY_S and connection.received and not self._quiet:
                 self._backoff.reset()
             if connection.received or now_s - connection.opened_s >= _STANDS_S:
@@ -260,9 +266,33 @@ class Line:
             self._quiet = 0
         watch.received, watch.progress_s = received, now_s
 
+    def _resumed_pulses(self) -> Pulses:
+        """Made with the first connection, when all lines of the market are there."""
+        self._pulses = self._pulses or self._watch_streams()
+        self._pulses.resume(time.time_ns())
+        return self._pulses
+
+    def _watch_streams(self) -> Pulses:
+        usual = [stream for route, stream in self._streams.items() if route not in self._plan.rare]
+        books = {
+            stream.route.wire_symbol: stream
+            for stream in usual
+            if stream.route.channel in self._venue.book_channels
+        }
+        return Pulses(usual, books, self._trades)
+
+    def _stop_s(self, now_s: float) -> float:
+        """How long a silence of streams has to be: longer while they stop again and again."""
+        least_s = self._settings.silent_after_s * 2.0**self._stops
+        if self._stops and now_s - self._stopped_s >= _PROVEN * least_s:
+            self._stops, least_s = 0, self._settings.silent_after_s
+        return least_s
+
     def _note_stopped(self, stopped: Sequence[Stream]) -> None:
-        """The exchange may have lost subscriptions: they are made anew."""
+        """The exchange may have lost subscriptions: they are made anew, less and less often where that does not help."""
         self._renewing = True
+        self._stops = min(self._stops + 1, _QUIETEST)
+        self._stopped_s = time.monotonic()
         names = [f"{stream.route.channel} {stream.route.wire_symbol}" for stream in stopped]
         _log.warning("streams have stopped", line=self.name, streams=names[:5], count=len(names))
 

@@ -133,9 +133,15 @@ class Market:
     ) -> list[tuple[Line, Sequence[Stream]]]:
         """A line for each connection planned, with its streams."""
         carrying: list[tuple[Line, Sequence[Stream]]] = []
+        trades: dict[str, Stream] = {}
         for number, plan in enumerate(self.venue.plan(list(by_wire), options)):
             streams = [self._stream(route, by_wire[route.wire_symbol]) for route in plan.routes]
             self.streams += streams
+            trades |= {
+                stream.route.wire_symbol: stream
+                for stream in streams
+                if stream.route.channel in self.venue.trade_channels
+            }
             line = Line(
                 f"{self._id}-{number}",
                 plan,
@@ -147,6 +153,7 @@ class Market:
                 aside=self._aside,
                 proxy=self._proxy,
                 openings=self._openings,
+                trades=trades,
             )
             self.lines.append(line)
             carrying.append((line, streams))

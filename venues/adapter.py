@@ -43,6 +43,7 @@ class Adapter:
     """Levels a side that its books can be subscribed with, the usual one first; none: it has one form only."""
     depth: int = 0
     image_channels: frozenset[str] = frozenset()
+    trade_channels: frozenset[str] = frozenset()
     market_wide: frozenset[str] = frozenset()
     ccxt_id: str = ""
     by_ccxt: bool = False
@@ -68,6 +69,11 @@ class Adapter:
                 hint=f"It has {', '.join(map(str, self.depths))}." if self.depths else "Leave the depth out.",
             )
         self.depth = depth
+
+    @property
+    def book_channels(self) -> frozenset[str]:
+        """Those with images, unless it says otherwise."""
+        return self.image_channels
 
     def sequence(self, frame: bytes) -> int | None:  # noqa: ARG002  for venues that have one
         """No venue-wide counter."""

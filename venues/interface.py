@@ -188,6 +188,8 @@ class Venue(Protocol):
     """Levels a side that its books can be subscribed with, the usual one first; none: it has one form only."""
     image_channels: frozenset[str]
     """Its channels that begin with an image of all that is, on each connection and each subscription anew."""
+    trade_channels: frozenset[str]
+    """Its channels of trades; whoever trades changes the book."""
     market_wide: frozenset[str]
     """Its channels that bring all instruments of the market at once: frames of those not collected are passed over."""
     ccxt_id: str
@@ -197,6 +199,10 @@ class Venue(Protocol):
 
     def set_depth(self, depth: int) -> None:
         """Books with so many levels a side; raises :class:`ConfigurationError` where the venue does not offer them."""
+
+    @property
+    def book_channels(self) -> frozenset[str]:
+        """Its channels of a book's changes."""
 
     def plan(self, wire_symbols: Sequence[str], options: StreamOptions) -> Sequence[ConnectionPlan]:
         """Spread instruments over connections within the venue's limits."""

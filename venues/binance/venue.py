@@ -31,6 +31,8 @@ _MOST_NAMES = 100_000
 class Binance(Decoding):
     """A market says by class attributes in what it differs."""
 
+    book_channels = frozenset({"depth"})
+    trade_channels = frozenset({"trade", "aggTrade"})
     _streams: ClassVar[Mapping[str, str]]
     """What it offers (``venues.binance.plan``)."""
     kline_intervals = FUTURES_INTERVALS

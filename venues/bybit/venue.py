@@ -64,6 +64,7 @@ class _Bybit(BybitFrames):
     kline_intervals = tuple(INTERVALS)
     depths = (BOOK_DEPTH, 200, 50)
     depth = BOOK_DEPTH
+    trade_channels = frozenset({"publicTrade"})
 
     def __init__(self) -> None:
         super().__init__()

@@ -67,6 +67,7 @@ class CoinbaseAdvanced(Adapter):
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
     kline_intervals = (_INTERVAL,)
     image_channels = frozenset({"l2_data"})
+    trade_channels = frozenset({"market_trades"})
     repeats_trades = True  # the first frame of market_trades
     counts_frames = True
     """Whether ``sequence_num`` counts frames by connection; one secondary source says by product (section 14.2)."""

@@ -57,6 +57,7 @@ class KrakenSpot(Adapter):
         ban_statuses=frozenset({429}),
     )
     continuity: Continuity = KrakenContinuity()
+    trade_channels = frozenset({"trade"})
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
     kline_intervals = requests.INTERVALS
     keep_alive = KeepAlive(30.0, '{"method":"ping"}')

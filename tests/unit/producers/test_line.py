@@ -66,6 +66,7 @@ def made(
         settings=settings,
         writer=cast("KafkaWriter", writer),
         aside=take_aside,
+        trades={"BTCUSDT": streams[0]},
     )
     return line, writer, aside
 
@@ -212,7 +213,7 @@ def test_a_stream_that_never_delivers_is_named_and_its_neighbour_goes_on() -> No
     asyncio.run(run())
 
 
-def test_a_connection_of_which_one_stream_has_stopped_is_replaced_once() -> None:
+def test_a_connection_on_which_a_book_stands_still_while_its_instrument_trades_is_replaced_once() -> None:
     first: list[ServerConnection] = []
 
     async def play(connection: ServerConnection) -> None:
@@ -220,7 +221,7 @@ def test_a_connection_of_which_one_stream_has_stopped_is_replaced_once() -> None
         for number in itertools.count():
             await asyncio.sleep(0.02)
             await connection.send(envelope(number), text=True)
-            if connection is not first[0] or number < 100:
+            if connection is not first[0] or number < 50:
                 await connection.send(envelope(number, "btcusdt@depth@100ms"), text=True)
 
     async def run() -> None:
