@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import structlog
@@ -24,17 +25,28 @@ from bookmill.kafka import client_config
 from bookmill.settings import KafkaSettings
 from schemas.catalogue import CONTROL_REQUESTS
 
-__all__ = ["ControlReader", "Request"]
+__all__ = ["ControlReader", "Request", "TradeSpan"]
 
 _log = structlog.get_logger(__name__)
 
 _TIMEOUT_S = 10.0
 _POLL_S = 0.2
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class TradeSpan:
+    """Trades that are missing: from the first id to the last, both included, and between which times (µs since the epoch)."""
+
+    first_id: str | None = None
+    last_id: str | None = None
+    since_micros: int | None = None
+    until_micros: int | None = None
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request. ``asked_s``: the record's Kafka timestamp, Unix seconds."""
+    """One request. ``asked_s``: the record's Kafka timestamp, Unix seconds; ``span`` is that of a backfill, ``producer`` who tells."""
 
     exchange: str
     market: str
@@ -42,6 +54,8 @@ class Request:
     kind: str
     reason: str
     asked_s: float
+    span: TradeSpan = TradeSpan()
+    producer: str = ""
 
 
 class ControlReader:
@@ -130,4 +144,15 @@ class ControlReader:
             value["kind"],
             value["reason"],
             timestamp_ms / 1000,
+            TradeSpan(
+                value["first_trade_id"],
+                value["last_trade_id"],
+                _micros(value["since_time"]),
+                _micros(value["until_time"]),
+            ),
+            value["producer"],
         )
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
