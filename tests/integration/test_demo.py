@@ -137,6 +137,7 @@ def test_a_demo_agrees_with_itself_and_leaves_nothing_running_also_when_parts_ar
     assert demo.processes() == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_producer_had_not_written_is_told_as_lost(start: Callable[..., Demo]) -> None:
     demo = start("--json")
     wait_until(is_running(demo), "books are live", timeout_s=120)
@@ -150,6 +151,7 @@ def test_what_a_killed_producer_had_not_written_is_told_as_lost(start: Callable[
     assert (summary["restarts"]["producer"], summary["restarts"]["worker"]) == (1, 0)
 
 
+@pytest.mark.slow
 def test_nothing_outlives_a_killed_demo(start: Callable[..., Demo]) -> None:
     demo = start()
     wait_until(lambda: "producer: up" in demo.said(), "the producer is up", timeout_s=120)
