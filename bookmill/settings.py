@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 Channel = Literal["book", "best", "trades", "ticker", "klines", "derivatives", "liquidations"]
+InstanceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -193,6 +194,8 @@ class WorkerSettings(_Section):
 
     group: str = "bookmill-worker"
     """Consumer group; workers of one group share the work."""
+    instance_id: InstanceId | None = None
+    """This worker's name in its group, the same at each start and no other's: a restart within the session timeout then moves no partition."""
     poll_records: PositiveInt = 2000
     """Most raw records of one batch."""
     snapshot_levels: PositiveInt = 20
@@ -214,6 +217,8 @@ class SinkSettings(_Section):
 
     group: str = "bookmill-sink"
     """Consumer group; sinks of one group share the work."""
+    instance_id: InstanceId | None = None
+    """This sink's name in its group, the same at each start and no other's: a restart within the session timeout then moves no partition."""
     topics: tuple[str, ...] = (
         "trades",
         "spreads",
@@ -233,6 +238,8 @@ class SinkSettings(_Section):
     """Wait after the first failed insert; doubles, with jitter."""
     backoff_max_s: float = Field(30.0, gt=0)
     """Longest wait."""
+    session_timeout_s: float = Field(12.0, gt=0)
+    """A sink silent for so long loses its partitions to the others."""
 
 
 class StatusSettings(_Section):

@@ -154,7 +154,7 @@ def _processed(committed: TopicPartition) -> int:
     try:
         said = json.loads((committed.metadata or "").partition("\0")[0])
         return max(int(said["processed"]), committed.offset)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return max(0, committed.offset)
 
 

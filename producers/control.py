@@ -31,6 +31,8 @@ _log = structlog.get_logger(__name__)
 
 _TIMEOUT_S = 10.0
 _POLL_S = 0.2
+_NO_REQUEST = (ValueError, EOFError, LookupError, OverflowError, TypeError)
+"""What fastavro makes of bytes that are none: a text cut short, an enum's symbol that is not there, a year 90000."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -127,7 +129,7 @@ class ControlReader:
         context = SerializationContext(self._topic, MessageField.VALUE)
         try:
             value = self._deserialize(message.value(), context)
-        except (SerializationError, SchemaRegistryError, httpx2.HTTPError, ValueError, EOFError) as error:
+        except (SerializationError, SchemaRegistryError, httpx2.HTTPError, *_NO_REQUEST) as error:
             value, reason = None, str(error)
         else:
             reason = "no value"

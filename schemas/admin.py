@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # it is there, unlisted
 from confluent_kafka.cimpl import NewTopic
 
@@ -16,12 +16,13 @@ from bookmill.kafka import client_config, require_reachable
 from bookmill.settings import KafkaSettings
 from schemas.catalogue import Topic
 
-__all__ = ["ensure_topics"]
+__all__ = ["ensure_topics", "incarnations"]
 
 _log = structlog.get_logger(__name__)
 _TIMEOUT_S = 90.0
 """A broker that has just started on a busy machine needs long for hundreds of partitions."""
 _ATTEMPT_S = 5.0
+_DESCRIBE_S = 30.0
 _NO_MATTER = (KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.REQUEST_TIMED_OUT)
 """Another part made it; it is being made, which is waited for below."""
 
@@ -65,6 +66,16 @@ def ensure_topics(settings: KafkaSettings, bootstrap_servers: str, topics: Itera
         else:
             _log.info("topic created", topic=name, partitions=settings.partitions)
     _await_leaders(admin, [(name, number) for name in wanted for number in range(settings.partitions)])
+
+
+def incarnations(settings: KafkaSettings, bootstrap_servers: str, names: Sequence[str]) -> dict[str, str]:
+    """Kafka's own id of each topic: one that was deleted and made again has another, and its offsets start anew."""
+    admin = AdminClient(client_config(settings, bootstrap_servers))
+    try:
+        described = admin.describe_topics(TopicCollection(list(names)), request_timeout=_DESCRIBE_S)
+        return {name: str(future.result(_DESCRIBE_S).topic_id) for name, future in described.items()}
+    except KafkaException as error:
+        raise UnavailableError(f"Kafka does not describe the topics: {error.args[0].str()}.") from error
 
 
 def _create(admin: AdminClient, topics: list[NewTopic]) -> dict[str, Future[None]]:

@@ -41,7 +41,8 @@ class Topic:
 
     ``retention_ms``: how long each record is kept; of a compacted topic how long at least, and the newest of each key for
     ever. ``schema_file`` None: values are not Avro. ``event_ids``: whether its records are events made of raw records, with
-    the id in the header ``event_id``, which may be written again; records of other topics are written once.
+    the id in the header ``event_id``, which may be written again; records of other topics are written once. ``segment_mib``: the
+    length of a log segment, where the broker's (1 GiB) is no good: the newest one is never compacted.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Topic:
     retention_ms: int | None
     schema_file: str | None = None
     event_ids: bool = False
+    segment_mib: int | None = None
 
     @property
     def schema_text(self) -> str:
@@ -73,6 +75,8 @@ class Topic:
         if self.retention_ms is not None:
             name = "min.compaction.lag.ms" if self.cleanup == "compact" else "retention.ms"
             config[name] = str(self.retention_ms)
+        if self.segment_mib is not None:
+            config["segment.bytes"] = str(self.segment_mib * 1024 * 1024)
         return config
 
 
@@ -98,7 +102,7 @@ DERIVATIVES = _events("derivatives")
 LIQUIDATIONS = _events("liquidations")
 INSTRUMENTS = Topic("instruments", _INSTRUMENT, "compact", 7 * _DAY_MS, "instruments.avsc")
 CONTROL_REQUESTS = Topic("control.requests", _INSTRUMENT, "delete", _HOUR_MS, "control_requests.avsc")
-CHECKPOINTS = Topic("checkpoints.books", _INSTRUMENT, "compact", None)
+CHECKPOINTS = Topic("checkpoints.books", _INSTRUMENT, "compact", None, segment_mib=32)
 
 EVENT_TOPICS = (TRADES, SPREADS, BOOK_SNAPSHOTS, TICKERS, KLINES, DERIVATIVES, LIQUIDATIONS)
 """What workers write."""

@@ -30,7 +30,7 @@ from sinks.assignment import Assignment
 from sinks.batch import Batch
 from sinks.counters import Counters
 from sinks.kafka_watch import KafkaWatch
-from sinks.offsets import Commits
+from sinks.offsets import FENCED, Commits, taken_over
 from sinks.partition import Limits, Partition
 from sinks.writer import Failed, Outcome, Refused, Stored, Writer
 
@@ -148,6 +148,8 @@ class Loader:
             return
         if error.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}:
             raise RefusedError(f"Kafka does not let the sink read {message.topic()}: {error.str()}.")
+        if error.code() in FENCED:
+            raise taken_over()
         self.counters.read_errors += 1
         _log.warning("Kafka reports an error", topic=message.topic(), error=error.str())
 

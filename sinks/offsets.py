@@ -12,7 +12,7 @@ from sinks.counters import Counters
 from sinks.partition import Limits, Partition
 from sinks.progress import Progress
 
-__all__ = ["Commits", "resume"]
+__all__ = ["FENCED", "Commits", "resume", "taken_over"]
 
 _log = structlog.get_logger(__name__)
 _TIMEOUT_S = 10.0
@@ -23,6 +23,17 @@ _REFUSED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.OFFSET_METADATA_TOO_LARGE,
 }
+
+FENCED = frozenset({KafkaError.FENCED_INSTANCE_ID, KafkaError._FATAL})
+"""Another sink has this one's instance id. Nothing else is fatal to a consumer."""
+
+
+def taken_over() -> RefusedError:
+    """What a sink says whose instance id is another's now."""
+    return RefusedError(
+        "Another sink has joined the group under this one's instance id, and this one is out of it.",
+        hint="Give each sink a BOOKMILL_SINK__INSTANCE_ID of its own.",
+    )
 
 
 def resume(consumer: Consumer, assigned: Sequence[TopicPartition], limits: Limits) -> list[Partition]:
@@ -134,7 +145,9 @@ class Commits:
         self.failures += 1
         self._counters.commit_failures += 1
         self._again_s = self._clock() + min(_LONGEST_PAUSE_S, self._delay_s(self.failures))
-        if error.code() in _REFUSED:
+        if error.code() in FENCED:
+            self.refused = taken_over()
+        elif error.code() in _REFUSED:
             self.refused = RefusedError(
                 f"Kafka does not take the offsets of this consumer group: {error.str()}."
             )

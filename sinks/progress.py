@@ -22,7 +22,7 @@ METADATA_LIMIT = 4096
 Marks = dict[bytes, bytes]
 """Highest event id by source (raw topic and partition)."""
 
-_IDENTITY = re.compile(rb"[^/]+/\d+/\d{20}/\d{6}")
+_IDENTITY = re.compile(rb"[A-Za-z0-9._-]+/[0-9]+/[0-9]{20}/[0-9]{6}")
 
 
 def well_formed(identity: bytes) -> bool:
@@ -65,8 +65,10 @@ class Progress:
             content = json.loads(metadata)
             marks = [_long(source, short) for source, short in content["marks"].items()]
             last = content.get("last")
-            return cls(offset, {source_of(mark): mark for mark in marks}, None if last is None else int(last))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if last is not None and (type(last) is not int or last < offset):
+                raise ValueError(f"no last offset: {last!r}")  # noqa: TRY301  one of many ways not to be ours
+            return cls(offset, {source_of(mark): mark for mark in marks}, last)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RefusedError(
                 f"The text beside the committed offset {offset} was not written by a sink: {metadata[:80]!r}.",
                 hint="Another program commits for this consumer group: set BOOKMILL_SINK__GROUP to an unused name.",
@@ -80,4 +82,7 @@ def _short(identity: bytes) -> str:
 
 def _long(source: str, short: str) -> bytes:
     offset, index = short.split("/")
-    return f"{source}/{int(offset):020d}/{int(index):06d}".encode()
+    mark = f"{source}/{int(offset):020d}/{int(index):06d}".encode()
+    if not well_formed(mark):
+        raise ValueError(f"no mark: {mark!r}")
+    return mark

@@ -10,16 +10,14 @@ from difflib import get_close_matches
 from threading import Event
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer
 
 from bookmill.addresses import Addresses, resolve
-from bookmill.errors import ConfigurationError, UnavailableError
+from bookmill.errors import ConfigurationError
 from bookmill.kafka import client_config
-from bookmill.settings import KafkaSettings, Settings
+from bookmill.settings import Settings
 from bookmill.status import StatusServer
-from schemas import registry
-from schemas.admin import ensure_topics
+from schemas import admin, registry
 from schemas.catalogue import TABLE_TOPICS, Topic, dead_letters
 from sinks.client import Store, connect
 from sinks.dead_letters import DeadLetters
@@ -34,8 +32,6 @@ __all__ = ["run"]
 
 _log = structlog.get_logger(__name__)
 
-_SESSION_TIMEOUT_MS = 12_000
-_TIMEOUT_S = 30.0
 _WRITERS = 2  # while one waits for ClickHouse the other puts its batch together
 
 
@@ -43,7 +39,7 @@ def run(settings: Settings) -> None:
     """Load until SIGINT or SIGTERM. Raises a :class:`BookmillError` when it cannot start, or cannot go on."""
     addresses = resolve(settings)
     topics = _topics(settings.sink.topics)
-    ensure_topics(
+    admin.ensure_topics(
         settings.kafka,
         addresses.kafka,
         [each for topic in topics for each in (topic, dead_letters(topic.name))],
@@ -57,7 +53,9 @@ def run(settings: Settings) -> None:
 
     prefix = settings.kafka.topic_prefix
     group = prefix + settings.sink.group
-    incarnations = _incarnations(settings.kafka, addresses.kafka, [prefix + topic.name for topic in topics])
+    incarnations = admin.incarnations(
+        settings.kafka, addresses.kafka, [prefix + topic.name for topic in topics]
+    )
     writer = Writer(
         {prefix + topic.name: (topic, incarnations[prefix + topic.name]) for topic in topics},
         store=store,
@@ -100,22 +98,15 @@ def _topics(names: Sequence[str]) -> list[Topic]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _incarnations(settings: KafkaSettings, bootstrap_servers: str, names: Sequence[str]) -> dict[str, str]:
-    """Kafka's own id of each topic: one that was deleted and made again has another, and its offsets start anew."""
-    admin = AdminClient(client_config(settings, bootstrap_servers))
-    try:
-        described = admin.describe_topics(TopicCollection(list(names)), request_timeout=_TIMEOUT_S)
-        return {name: str(future.result(_TIMEOUT_S).topic_id) for name, future in described.items()}
-    except KafkaException as error:
-        raise UnavailableError(f"Kafka does not describe the event topics: {error.args[0].str()}.") from error
-
-
 def _consumer_config(
     settings: Settings, addresses: Addresses, group: str, watch: KafkaWatch
 ) -> dict[str, object]:
+    session_timeout_ms = int(settings.sink.session_timeout_s * 1000)
+    instance_id = settings.sink.instance_id
     return {
         **client_config(settings.kafka, addresses.kafka),
         "group.id": group,
+        **({"group.instance.id": instance_id} if instance_id else {}),
         "error_cb": watch.on_error,
         # Offsets are said with a text of our own, when a batch is certain: never by the library.
         "enable.auto.commit": False,
@@ -125,8 +116,8 @@ def _consumer_config(
         # Partitions that stay with this sink go on undisturbed while others join or leave.
         "partition.assignment.strategy": "cooperative-sticky",
         # How long a killed sink's partitions stand still.
-        "session.timeout.ms": _SESSION_TIMEOUT_MS,
-        "heartbeat.interval.ms": _SESSION_TIMEOUT_MS // 4,
+        "session.timeout.ms": session_timeout_ms,
+        "heartbeat.interval.ms": session_timeout_ms // 4,
         # What is read ahead stays bounded.
         "queued.max.messages.kbytes": 16 * 1024,
         # A second by default: much longer than it takes to work off a full queue.

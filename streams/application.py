@@ -20,7 +20,7 @@ from bookmill.errors import ConfigurationError
 from bookmill.kafka import client_config
 from bookmill.settings import KafkaSettings, Settings
 from schemas import registry
-from schemas.admin import ensure_topics
+from schemas.admin import ensure_topics, incarnations
 from schemas.catalogue import CHECKPOINTS, CONTROL_REQUESTS, EVENT_TOPICS, Topic, dead_letters, raw
 from streams.mill import Mill
 from streams.output import Output
@@ -39,12 +39,13 @@ _FINISH_S = 15.0
 
 @dataclass(frozen=True)
 class Prepared:
-    """What has to be there before a worker starts: topics made, schemas registered. ``venues`` by raw topic."""
+    """What has to be there before a worker starts: topics made, schemas registered. ``venues`` and ``incarnations`` by raw topic."""
 
     settings: Settings
     addresses: Addresses
     venues: Mapping[str, Venue]
     schema_ids: Mapping[Topic, int]
+    incarnations: Mapping[str, str]
 
 
 def prepare(settings: Settings) -> Prepared:
@@ -74,7 +75,10 @@ def prepare(settings: Settings) -> Prepared:
     schema_ids = registry.register(
         client, addresses.registry, [*EVENT_TOPICS, CONTROL_REQUESTS], prefix=prefix
     )
-    return Prepared(settings, addresses, {prefix + name: one for name, one in venues.items()}, schema_ids)
+    named = {prefix + name: one for name, one in venues.items()}
+    return Prepared(
+        settings, addresses, named, schema_ids, incarnations(settings.kafka, addresses.kafka, list(named))
+    )
 
 
 class WorkerApp(faust.App):
@@ -102,6 +106,7 @@ def create_app(prepared: Prepared) -> WorkerApp:
         broker_max_poll_records=worker.poll_records,
         consumer_max_fetch_size=1024 * 1024,
         stream_buffer_maxsize=2,  # it counts batches
+        consumer_group_instance_id=worker.instance_id,  # with one, leaving is not told to the group
         broker_session_timeout=worker.session_timeout_s,
         broker_heartbeat_interval=worker.session_timeout_s / 4,
         broker_commit_interval=3600.0,  # the worker commits, not Faust
@@ -116,6 +121,7 @@ def create_app(prepared: Prepared) -> WorkerApp:
         schema_ids=prepared.schema_ids,
         output=Output(config),
         client_config=config,
+        incarnations=prepared.incarnations,
     )
     app.part = WorkerPart(mill)
     raws = app.topic(*prepared.venues, schema=BatchSchema(), acks=False)

@@ -4,11 +4,16 @@ A live book is packed with the raw position it stands at and written to ``checkp
 raw records. Whoever takes the partition over reads the checkpoints there, starts at the committed offset, and passes
 over the book frames that a checkpoint already contains. A checkpoint is written only after the events of everything it
 contains have been stored, so passing over loses none.
+
+What cannot be used (bytes with another checksum, another version's, of a raw topic that no longer exists) is said, counted and
+left out: its book is resynchronized.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -17,20 +22,21 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from bookmill.errors import UnavailableError
 from streams.instrument import Instrument
+from streams.packed_levels import pack_levels, unpack_levels
 from streams.partition import RawPartition
-from venues.messages import BookImage, Level
+from venues.messages import BookImage
 from venues.units import unit
 
-__all__ = ["Checkpoint", "pack", "read_checkpoints", "restore"]
+__all__ = ["Checkpoint", "Found", "pack", "read_checkpoints", "read_one", "restore"]
 
 _log = structlog.get_logger(__name__)
-_WIDTH = 16
-"""Bytes of one scaled int: 38 digits need 127 bits."""
 _TIMEOUT_S = 30.0
+_SUM = 4
+"""Bytes of the checksum (CRC-32) in front of a checkpoint: one wrong bit in a level would be a wrong book."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
-    """One book at one raw position. Levels are little-endian 16-byte ints: price, quantity, price, quantity, …"""
+    """One book at one raw position of one ``incarnation`` of its raw topic (Kafka's own id of it). Levels: see ``packed_levels``."""
 
     version: int
     raw_topic: str
@@ -48,10 +54,18 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     recent_trades: list[tuple[str, int | None]]
     checks_trades: bool
     crossed_by_image: bool = False
-    """Younger than version 2, and False where it is missing."""
+    incarnation: str = ""
 
 
-_VERSION = 2
+@dataclass
+class Found:
+    """What the checkpoints' topic holds for a raw partition: the newest of each instrument, and how many were no use."""
+
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    refused: int = 0
+
+
+_VERSION = 3
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Checkpoint).decode
 
@@ -59,7 +73,7 @@ _decode = msgspec.msgpack.Decoder(Checkpoint).decode
 def pack(partition: RawPartition, instrument: Instrument) -> bytes:
     """The checkpoint of a live book as it stands now."""
     synchronizer = instrument.synchronizer
-    return _encode(
+    packed = _encode(
         Checkpoint(
             version=_VERSION,
             raw_topic=partition.topic,
@@ -71,14 +85,16 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             joined=synchronizer.joined,
             bucket=instrument.bucket,
             crossed_since_micros=instrument.crossed_since_micros,
-            bids=_pack_levels(*synchronizer.book.bids.levels()),
-            asks=_pack_levels(*synchronizer.book.asks.levels()),
+            bids=pack_levels(*synchronizer.book.bids.levels()),
+            asks=pack_levels(*synchronizer.book.asks.levels()),
             unit=instrument.emitter.unit.text,
             recent_trades=list(instrument.recent_trades.items()),
             checks_trades=instrument.checks_trades,
             crossed_by_image=instrument.crossed_by_image,
+            incarnation=partition.incarnation,
         )
     )
+    return zlib.crc32(packed).to_bytes(_SUM) + packed
 
 
 def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
@@ -88,8 +104,8 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
         instrument = partition.open(checkpoint.wire_symbol, checkpoint.symbol)
         image = BookImage(
             checkpoint.last_id,
-            _unpack_levels(checkpoint.bids),
-            _unpack_levels(checkpoint.asks),
+            unpack_levels(checkpoint.bids),
+            unpack_levels(checkpoint.asks),
             checkpoint.last_time_micros,
         )
         instrument.synchronizer.restore(image, joined=checkpoint.joined)
@@ -106,14 +122,14 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
 
 
 def read_checkpoints(
-    config: dict[str, Any], topic: str, partition: int, raw_topic: str, raw_end: int
-) -> Sequence[Checkpoint]:
-    """The newest checkpoint of each instrument of a raw partition. Blocks: run it beside the event loop.
+    config: Mapping[str, Any], topic: str, partition: int, raw: RawPartition, raw_end: int
+) -> Found:
+    """The newest checkpoint of each instrument of ``raw``. Blocks: run it beside the event loop.
 
-    ``raw_end`` is the end of the raw partition: a checkpoint beyond it belongs to a raw topic that no longer exists.
-    What cannot be read is passed over and said in the log: its book is resynchronized. Raises :class:`UnavailableError`.
+    ``raw_end`` is the end of the raw partition. Raises :class:`UnavailableError`.
     """
-    newest: dict[str, Checkpoint] = {}
+    newest: dict[bytes, Checkpoint] = {}
+    refused: set[bytes] = set()
     consumer = Consumer({**config, "group.id": "bookmill-checkpoints", "enable.auto.commit": False})
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_TIMEOUT_S)
@@ -124,54 +140,59 @@ def read_checkpoints(
             for record in records:
                 _require_good(record)
                 low = (record.offset() or 0) + 1
-                checkpoint = _read(record.value(), topic, partition, low - 1)
-                if checkpoint is None or checkpoint.raw_topic != raw_topic or checkpoint.position > raw_end:
+                key = record.key() or b""
+                try:
+                    checkpoint = read_one(record.value(), raw, raw_end)
+                except ValueError as error:
+                    # One before it will not do: the partition may be committed past what that needs.
+                    newest.pop(key, None)
+                    refused.add(key)
+                    _log.warning(
+                        "checkpoint cannot be used, its book is resynchronized",
+                        topic=topic,
+                        partition=partition,
+                        offset=low - 1,
+                        reason=str(error),
+                    )
                     continue
-                known = newest.get(checkpoint.wire_symbol)
+                if checkpoint is None:
+                    continue
+                refused.discard(key)
+                known = newest.get(key)
                 if known is None or known.position <= checkpoint.position:
-                    newest[checkpoint.wire_symbol] = checkpoint
+                    newest[key] = checkpoint
             if not records:
                 low = max(low, consumer.position([TopicPartition(topic, partition)])[0].offset)
     except KafkaException as error:
         raise UnavailableError(f"The checkpoints in {topic}/{partition} cannot be read: {error}.") from error
     finally:
         consumer.close()
-    return list(newest.values())
+    return Found(list(newest.values()), len(refused))
+
+
+def read_one(value: bytes | None, raw: RawPartition, raw_end: int) -> Checkpoint | None:
+    """One record's checkpoint; None where it is none of ``raw``'s. Raises ValueError, with the reason, for one that is no use."""
+    if value is None:
+        return None
+    packed = value[_SUM:]
+    if zlib.crc32(packed).to_bytes(_SUM) != value[:_SUM]:
+        raise ValueError("its bytes are not what was written, or an older version's")
+    try:
+        checkpoint = _decode(packed)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"it is none: {error}") from error
+    if checkpoint.version != _VERSION:
+        raise ValueError(f"it is of version {checkpoint.version}, this is {_VERSION}")
+    if checkpoint.raw_topic != raw.topic:
+        return None
+    if checkpoint.incarnation != raw.incarnation:
+        raise ValueError(f"it is of a topic {raw.topic} that was deleted and made anew")
+    if checkpoint.position > raw_end:
+        raise ValueError(f"it stands at {checkpoint.position}, the raw partition ends at {raw_end}")
+    return checkpoint
 
 
 def _require_good(record: Message) -> None:
     error = record.error()
     if error is not None:
         raise KafkaException(error)
-
-
-def _read(value: bytes | None, topic: str, partition: int, offset: int) -> Checkpoint | None:
-    if value is None:
-        return None
-    try:
-        checkpoint = _decode(value)
-        if (
-            checkpoint.version != _VERSION
-            or len(checkpoint.bids) % (2 * _WIDTH)
-            or len(checkpoint.asks) % (2 * _WIDTH)
-        ):
-            raise msgspec.ValidationError(f"version {checkpoint.version}, or levels cut short")
-    except msgspec.MsgspecError as error:
-        _log.warning(
-            "checkpoint cannot be read", topic=topic, partition=partition, offset=offset, reason=str(error)
-        )
-        return None
-    return checkpoint
-
-
-def _pack_levels(prices: Sequence[int], quantities: Sequence[int]) -> bytes:
-    return b"".join(
-        number.to_bytes(_WIDTH, "little")
-        for level in zip(prices, quantities, strict=True)
-        for number in level
-    )
-
-
-def _unpack_levels(data: bytes) -> list[Level]:
-    numbers = [int.from_bytes(data[at : at + _WIDTH], "little") for at in range(0, len(data), _WIDTH)]
-    return list(zip(numbers[::2], numbers[1::2], strict=True))

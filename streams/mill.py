@@ -84,7 +84,7 @@ class OwnedPartition:
 
 
 class Mill:
-    """Everything a worker does between two Kafka clients. ``venues`` by raw topic (prefix included)."""
+    """Everything a worker does between two Kafka clients. ``venues`` and ``incarnations`` by raw topic (prefix included)."""
 
     def __init__(
         self,
@@ -95,6 +95,7 @@ class Mill:
         schema_ids: Mapping[Topic, int],
         output: Output,
         client_config: dict[str, Any],
+        incarnations: Mapping[str, str],
     ) -> None:
         self.settings = settings
         self.owned: dict[TP, OwnedPartition] = {}
@@ -104,6 +105,7 @@ class Mill:
         self._prefix = prefix
         self._event_topics = [(topic.name, prefix + topic.name) for topic in EVENT_TOPICS]
         self._venues = venues
+        self._incarnations = incarnations
         self._schema_ids = schema_ids
         self.output = output
         self._client_config = client_config
@@ -165,19 +167,26 @@ class Mill:
     async def _open(self, tp: TP, offset: int, highwater: int) -> OwnedPartition:
         venue = self._venues[tp.topic]
         raw = RawPartition(venue, tp.topic, tp.partition, offset, self._schema_ids, self.settings)
-        checkpoints = await asyncio.to_thread(
+        raw.incarnation = self._incarnations[tp.topic]
+        found = await asyncio.to_thread(
             read_checkpoints,
             self._client_config,
             self._prefix + CHECKPOINTS.name,
             tp.partition,
-            tp.topic,
+            raw,
             highwater,
         )
-        restored = restore(raw, checkpoints)
+        restored = restore(raw, found.checkpoints)
         _log.info(
-            "partition opened", topic=tp.topic, partition=tp.partition, offset=offset, books_restored=restored
+            "partition opened",
+            topic=tp.topic,
+            partition=tp.partition,
+            offset=offset,
+            books_restored=restored,
+            checkpoints_refused=found.refused,
         )
         self.counts["restored"] += restored
+        self.counts["checkpoints_refused"] += found.refused
         owned = self.owned[tp] = OwnedPartition(raw)
         return owned
 

@@ -21,7 +21,7 @@ from streams.synchronizer import Phase, Synchronizer
 from venues import polled
 from venues.interface import Venue
 from venues.messages import BookDiff, BookImage, BookLost, Message
-from venues.units import BASE, unit
+from venues.units import BASE, Unit, unit
 
 __all__ = ["DeadLetter", "RawPartition", "RawRecord", "Work"]
 
@@ -33,6 +33,8 @@ _SOURCES: Mapping[bytes, Source] = {
     b"lost": "ws",
 }
 _MOST_CHANNELS = 1000
+_LATEST_MICROS = 4_102_444_800_000_000
+"""2100: later than that nothing was received. The tables have a partition for each day of receiving."""
 _BOOK_MESSAGES = frozenset({BookDiff, BookImage, BookLost})
 
 
@@ -100,6 +102,8 @@ class RawPartition:
         self.topic = topic
         self.partition = partition
         self.position = position
+        self.incarnation = ""
+        """Kafka's own id of the topic: one of the same name that is made anew has another, and its offsets start anew."""
         self.instruments: dict[bytes, Instrument] = {}
         self.uncovered: dict[bytes, int] = {}
         """Per instrument the first record its book needs that no checkpoint covers."""
@@ -115,7 +119,7 @@ class RawPartition:
         """Everything before this offset is covered by checkpoints: the partition may be committed up to it."""
         return min((*self.uncovered.values(), *self.covering.values()), default=self.position)
 
-    def process(self, records: Iterable[RawRecord]) -> Work:
+    def process(self, records: Iterable[RawRecord]) -> Work:  # noqa: C901  calls for each record cost more than they would say
         """Process records in order; what cannot be read becomes a dead letter, the next record is processed."""
         work = Work()
         out, instruments, channels = work.events, self.instruments, self._channels
@@ -132,28 +136,37 @@ class RawPartition:
                 # By position, as producers write them: a dict of them would cost as much as decoding the frame.
                 (_, received), (_, kind), (_, named), _, _, (_, symbol), *more = record.headers
                 receive_micros, channel, source = int(received) // 1000, channels[named], _SOURCES[kind]
-            except (KeyError, ValueError) as error:
+                if not 0 <= receive_micros < _LATEST_MICROS:
+                    raise ValueError(f"received at {receive_micros} µs")  # noqa: TRY301  as the others: no record of ours
+            except (
+                AttributeError,
+                KeyError,
+                TypeError,
+                ValueError,
+            ) as error:  # a header may have no value at all
                 reason = FrameError(f"The record's headers cannot be read: {error!r}.")
                 work.dead_letters.append(DeadLetter(record, reason))
                 continue
+            taking = False
             try:
                 key, value = record.key or b"", record.value or b""
                 messages = decode(channel, value) if kind == b"ws" else self._decode(kind, channel, value)
                 instrument = instruments.get(key) or self._open(key, symbol)
                 if more:
-                    instrument.emitter.unit = unit(more[0][1].decode())
+                    instrument.emitter.unit = _unit(more[0][1])
                 if not messages:
                     work.silent += 1
                 elif type(messages[0]) not in _BOOK_MESSAGES or source == "poll":
                     instrument.take(messages, (source, receive_micros, offset), out)
                 elif offset >= instrument.resume_at:
+                    taking = True
                     instrument.take(messages, (source, receive_micros, offset), out)
                     self._needs(key, instrument, offset, messages[0])
                 else:
                     work.covered += 1
             except FrameError as error:
                 work.dead_letters.append(DeadLetter(record, error))
-                if source == "ws" and channel in self.venue.image_channels:
+                if taking or (source == "ws" and channel in self.venue.image_channels):
                     self._lose(record)
         self.position = work.position = position
         return work
@@ -203,7 +216,8 @@ class RawPartition:
         return self.venue.decode(channel, value)
 
     def _lose(self, record: RawRecord) -> None:
-        """A change of this book cannot be read. Not every exchange has numbers by which the next one would show it."""
+        """A change of this book cannot be read (not every exchange has numbers by which the next one would show it), or what it
+        has made of the book cannot be written."""
         instrument = self.instruments.get(record.key or b"")
         if instrument is not None and record.offset >= instrument.resume_at:
             instrument.synchronizer.tell_lost("unreadable")
@@ -211,7 +225,7 @@ class RawPartition:
     def _open(self, key: bytes, symbol: bytes) -> Instrument:
         try:
             return self.open(key.decode(), symbol.decode())
-        except UnicodeDecodeError as error:
+        except (AttributeError, UnicodeDecodeError) as error:  # a header may have no value at all
             raise FrameError(f"The record's key or symbol is not UTF-8: {error}.") from error
 
     def _needs(self, key: bytes, instrument: Instrument, offset: int, message: Message) -> None:
@@ -228,3 +242,10 @@ class RawPartition:
             self.uncovered[key] = offset
         elif key not in self.uncovered:
             self.uncovered[key] = offset
+
+
+def _unit(header: bytes) -> Unit:
+    try:
+        return unit(header.decode())
+    except (AttributeError, UnicodeDecodeError) as error:
+        raise FrameError("The unit of quantity in the record's headers is no text.") from error

@@ -27,6 +27,7 @@ _COUNTERS = {
     "covered": "Book frames passed over because a checkpoint contains them.",
     "checkpoints": "Book checkpoints stored.",
     "restored": "Books restored from checkpoints.",
+    "checkpoints_refused": "Books whose checkpoint was no use: they are resynchronized.",
 }
 _BOOK_COUNTERS = (
     "gaps",

@@ -21,6 +21,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from streams.static_member import StaticMember
+
 __all__ = ["BatchSchema", "Consumer", "Transport"]
 
 
@@ -54,6 +56,14 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
         return consumer
+
+    async def on_start(self) -> None:
+        """Connect; with an id of its own, watch that it stays so."""
+        await super().on_start()
+        conf = self.app.conf
+        if conf.consumer_group_instance_id:
+            member = StaticMember(conf.consumer_group_instance_id, conf.broker_session_timeout)
+            member.watch(self._ensure_consumer()._coordinator)
 
     async def _fetch_records(self, consumer: Any, *arguments: Any, **options: Any) -> Any:
         for fetched in consumer._fetcher._records.values():

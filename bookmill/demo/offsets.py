@@ -34,7 +34,7 @@ class Committed:
         """How far a worker's events are stored: it commits less than that, only what its checkpoints cover."""
         try:
             return int(json.loads(self.metadata)["processed"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return self.offset
 
 

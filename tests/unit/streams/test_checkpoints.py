@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import random
+import zlib
 from typing import Any
 
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bookmill.settings import WorkerSettings
-from streams.checkpoints import _read, pack, restore
+from streams.checkpoints import _decode, _encode, pack, read_one, restore
 from streams.mill import OwnedPartition
+from streams.packed_levels import pack_levels, unpack_levels
 from streams.partition import RawPartition
 from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, snapshot, ticker, trade
 from venues.binance import BinanceSpot
@@ -44,7 +51,7 @@ def test_a_restored_book_gives_the_same_events_with_the_same_ids() -> None:
     straight = partition()
     straight.process(records[:300])
     [instrument] = straight.instruments.values()
-    checkpoint = _read(pack(straight, instrument), "checkpoints.books", 3, 0)
+    checkpoint = read_one(pack(straight, instrument), straight, 600)
     assert checkpoint is not None
     expected = straight.process(records[300:]).events
 
@@ -61,7 +68,7 @@ def test_trades_and_tickers_before_the_checkpoint_are_given_again() -> None:
     records = day(300)
     straight = partition()
     straight.process(records[:200])
-    checkpoint = _read(pack(straight, straight.instruments[b"BTCUSDT"]), "checkpoints.books", 3, 0)
+    checkpoint = read_one(pack(straight, straight.instruments[b"BTCUSDT"]), straight, 300)
     assert checkpoint is not None
     taken_over = partition(100)
     restore(taken_over, [checkpoint])
@@ -71,15 +78,85 @@ def test_trades_and_tickers_before_the_checkpoint_are_given_again() -> None:
     assert again.trades == first.process(records[100:200]).events.trades
 
 
-def test_arbitrary_bytes_are_no_checkpoint_and_no_crash() -> None:
-    for junk in (None, b"", b"x", b"\x00" * 40, pack_of_another_version()):
-        assert _read(junk, "checkpoints.books", 3, 0) is None
+def packed(raw: RawPartition, **changed: Any) -> bytes:
+    """The checkpoint of its one book, with some fields changed and its checksum right."""
+    [instrument] = raw.instruments.values()
+    one = msgspec.structs.replace(_decode(pack(raw, instrument)[4:]), **changed)
+    return zlib.crc32(_encode(one)).to_bytes(4) + _encode(one)
 
 
-def pack_of_another_version() -> bytes:
+def processed(count: int = 300) -> RawPartition:
     raw = partition()
-    raw.process(day(10))
-    return pack(raw, raw.instruments[b"BTCUSDT"]).replace(b"\x02", b"\x01", 1)
+    raw.incarnation = "now"
+    raw.process(day(count))
+    return raw
+
+
+REFUSED = [
+    ({"version": 1}, "version 1"),
+    ({"incarnation": "before"}, "made anew"),
+    ({"position": 301}, "ends at 300"),
+]
+
+
+@pytest.mark.parametrize(("changed", "reason"), REFUSED)
+def test_a_checkpoint_of_another_time_is_refused_with_the_reason(
+    changed: dict[str, Any], reason: str
+) -> None:
+    raw = processed()
+    assert read_one(packed(raw), raw, 300) is not None
+    with pytest.raises(ValueError, match=reason):
+        read_one(packed(raw, **changed), raw, 300)
+
+
+def test_checkpoints_of_other_raw_topics_are_none_of_ours() -> None:
+    raw = processed()
+    assert read_one(packed(raw, raw_topic="raw.okx.spot"), raw, 300) is None
+    assert read_one(None, raw, 300) is None
+
+
+@given(st.binary(max_size=200) | st.sampled_from([b"\x00" * 4, b"\x00" * 40]))
+def test_arbitrary_bytes_are_no_checkpoint(junk: bytes) -> None:
+    with pytest.raises(ValueError, match=r"not what was written|it is none"):
+        read_one(junk, partition(), 300)
+
+
+WHOLE = packed(processed())
+
+
+@given(st.data())
+def test_a_checkpoint_with_a_wrong_byte_is_none(data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(WHOLE) - 1))
+    junk = data.draw(
+        st.sampled_from(
+            [WHOLE[:at], WHOLE[:at] + WHOLE[at + 1 :], WHOLE[:at] + bytes([WHOLE[at] ^ 1]) + WHOLE[at + 1 :]]
+        )
+    )
+    with pytest.raises(ValueError, match="not what was written"):
+        read_one(junk, processed(2), 300)
+
+
+SIDES = st.lists(
+    st.tuples(
+        st.integers(0, 10**38 - 1) | st.integers(0, 10**7).map(lambda n: n * 10**14), st.integers(0, 10**38)
+    ),
+    max_size=20,
+)
+
+
+@given(SIDES)
+def test_levels_are_unpacked_as_they_were(levels: list[tuple[int, int]]) -> None:
+    prices, quantities = [price for price, _ in levels], [quantity for _, quantity in levels]
+    data = pack_levels(prices, quantities)
+    assert unpack_levels(data) == levels
+    for broken in (data[:-1], data + b"x"):
+        with pytest.raises(ValueError, match="levels"):
+            unpack_levels(broken)
+
+
+def test_usual_levels_take_sixteen_bytes() -> None:
+    prices = [(61_602_00 + number) * 10**16 for number in range(1000)]
+    assert len(pack_levels(prices, [10**13 * (number + 1) for number in range(1000)])) < 16 * 1000 + 64
 
 
 def test_a_checkpoint_waits_until_the_events_it_contains_are_stored() -> None:
