@@ -182,6 +182,7 @@ class Synchronizer:
         """Stand where a checkpoint stood."""
         self.book.replace(image.bids, image.asks)
         self.last_id, self.last_time_micros = image.last_id, image.exchange_time_micros
+        self._pending.clear()
         self._joined = joined
         self.phase = Phase.LIVE
         self.reason = ""

@@ -20,8 +20,9 @@ IDENTITIES = st.builds(
 
 
 @given(st.integers(0, 2**62), st.lists(IDENTITIES, max_size=10), st.none() | st.integers(0, 2**62))
-def test_progress_survives_its_metadata(offset: int, identities: list[bytes], last: int | None) -> None:
-    progress = Progress(offset, {source_of(identity): identity for identity in identities}, last)
+def test_progress_survives_its_metadata(offset: int, identities: list[bytes], more: int | None) -> None:
+    marks = {source_of(identity): identity for identity in identities}
+    progress = Progress(offset, marks, None if more is None else offset + more)
     assert Progress.read(offset, progress.metadata()) == progress
 
 
@@ -39,7 +40,19 @@ def test_an_offset_moved_by_hand_starts_without_marks(metadata: str | None) -> N
 
 
 @pytest.mark.parametrize(
-    "metadata", ["NONE", "[]", '{"last": 3}', '{"marks": {"raw/0": "x"}}', '{"marks": []}']
+    "metadata",
+    [
+        "NONE",
+        "[]",
+        '{"last": 3}',
+        '{"marks": {"raw/0": "x"}}',
+        '{"marks": []}',
+        '{"marks": {"a/b/0": "1/0"}}',
+        '{"marks": {"raw/0": "-1/0"}}',
+        '{"marks": {}, "last": 4}',
+        '{"marks": {}, "last": 1e999}',
+        "[" * 4000,
+    ],
 )
 def test_another_programs_text_is_refused(metadata: str) -> None:
     with pytest.raises(RefusedError, match="not written by a sink"):
