@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.checkpoint_bench import BOOKS, CheckpointRun, run_checkpoints
 from bench.frames import Workload
 from bench.handler import HandlerRun, run_handler
 from bench.many_bench import ManyRun, run_many
@@ -21,6 +22,7 @@ from bench.producer_bench import ProducerRun, run_producer
 from bench.report import Measured, Report, machine, now
 from bench.sink_bench import SinkRun, multiply, run_sink
 from bench.stage import Stage
+from bench.takeover_bench import TakeoverRun, run_takeover
 from bench.venue_frames import BookFrames
 from bench.venues_bench import BooksRun, load_books, run_books
 from bookmill.settings import Settings
@@ -29,11 +31,11 @@ from schemas.catalogue import EVENT_TOPICS
 
 __all__ = ["FRAMELESS", "PARTS", "Plan", "run"]
 
-PARTS = ("handler", "worker", "sink", "producer", "peers", "venues", "many")
-FRAMELESS = frozenset({"venues", "many"})
+PARTS = ("handler", "worker", "sink", "producer", "peers", "venues", "many", "checkpoints", "takeover")
+FRAMELESS = frozenset({"venues", "many", "checkpoints", "takeover"})
 """Parts that make their own frames."""
 
-_IN_PROCESS = frozenset({"handler", "venues"})
+_IN_PROCESS = frozenset({"handler", "venues", "checkpoints"})
 _FAUST_FRAMES = 60_000
 _SINK_ROWS = 1_000_000
 """Each table's events are copied until it has so many: fewer are stored before the sink has got going."""
@@ -60,6 +62,8 @@ class _Results:
     producers: list[ProducerRun] = field(default_factory=list)
     books: dict[str, list[BooksRun]] = field(default_factory=dict)
     many: list[ManyRun] = field(default_factory=list)
+    checkpoints: list[CheckpointRun] = field(default_factory=list)
+    takeovers: list[TakeoverRun] = field(default_factory=list)
 
 
 def run(plan: Plan, settings: Settings) -> Report:
@@ -113,6 +117,9 @@ class _Bench:
             with _bar("handler", len(plan.workload.frames)) as advanced:
                 results.handler.append(run_handler(plan.workload.frames, self._settings.worker))
                 advanced(len(plan.workload.frames))
+        if "checkpoints" in plan.parts:
+            with _bar("checkpoints", None):
+                results.checkpoints.append(run_checkpoints(self._settings.worker))
         if self._books:
             with _bar("venues", len(self._books)) as advanced:
                 for done, book in enumerate(self._books, 1):
@@ -135,6 +142,9 @@ class _Bench:
         if "many" in plan.parts:
             with _bar("many instruments", None):
                 results.many.append(run_many(stage))
+        if "takeover" in plan.parts:
+            with _bar("takeover", None):
+                results.takeovers.append(run_takeover(stage))
 
     def measured(self) -> dict[str, Measured]:
         """Everything, by name."""
@@ -189,6 +199,26 @@ class _Bench:
                     "longest_stall_s": max(each.longest_stall_s for each in many),
                     "busiest_s": max(each.busiest_s for each in many),
                     "starved_s": round(max(each.starved_s for each in many), 1),
+                },
+            )
+        if taken := results.checkpoints:
+            parts["checkpoints"] = Measured(
+                "books",
+                taken[0].taken,
+                [each.taken / each.taking_cpu_s for each in taken],
+                cpu_us=[each.taking_cpu_s / each.taken * 1e6 for each in taken],
+                details={"books": BOOKS, "share_percent": round(max(each.share for each in taken), 2)},
+            )
+        if takeovers := results.takeovers:
+            parts["takeover"] = Measured(
+                "books",
+                BOOKS,
+                [BOOKS / each.seconds for each in takeovers],
+                details={
+                    "taken_over": min(each.taken_over for each in takeovers),
+                    "live_after_s": round(max(each.seconds for each in takeovers), 2),
+                    "silent_s": round(max(each.silent_s for each in takeovers), 1),
+                    "requests": max(each.requests for each in takeovers),
                 },
             )
         return parts

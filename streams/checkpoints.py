@@ -31,6 +31,7 @@ __all__ = ["Checkpoint", "Found", "pack", "read_checkpoints", "read_one", "resto
 
 _log = structlog.get_logger(__name__)
 _TIMEOUT_S = 30.0
+_POLL_S = 0.1
 _SUM = 4
 """Bytes of the checksum (CRC-32) in front of a checkpoint: one wrong bit in a level would be a wrong book."""
 
@@ -135,8 +136,8 @@ def read_checkpoints(
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_TIMEOUT_S)
         consumer.assign([TopicPartition(topic, partition, low)])
         while low < high:
-            # It waits for so many records or the time: asking for more than there are would cost all of it.
-            records = consumer.consume(min(1000, high - low), timeout=1.0)
+            # It waits for so many records or the time: asking for more than there are, as compaction leaves it, costs all of it.
+            records = consumer.consume(min(1000, high - low), timeout=_POLL_S)
             for record in records:
                 _require_good(record)
                 low = (record.offset() or 0) + 1

@@ -27,6 +27,7 @@ from schemas.catalogue import (
 )
 from schemas.event_id import is_new, split
 from schemas.registry import client, register
+from sinks.client import connect
 from streams.emitter import Events
 from streams.partition import RawPartition
 from tests.integration.parts import RunningPart, environment, wait_until
@@ -216,12 +217,87 @@ def test_two_workers_share_and_one_takes_over_when_the_other_is_killed(
         write(prepared, records[2000:4000])
         time.sleep(1)
         owner, other = (one, two) if one.status().get("partitions") else (two, one)
+        wait_until(lambda: owner.status().get("checkpoints"), "a checkpoint is stored")
         owner.kill()
         write(prepared, records[4000:])
         wait_until(lambda: other.status().get("instruments"), "the other has taken over")
         wait_until(lambda: caught_up(other.status()), "caught up")
+        status = other.status()
         assert other.stop() == 0
+    assert (status["restored"], status["gaps"], status["requests"]) == (1, 0, 0)
+    assert not [
+        one
+        for number in range(prepared.kafka.partitions)
+        for one in read_all(prepared, CONTROL_REQUESTS.name, number)
+    ]
+    events = expected(prepared, records)
+    assert_same(prepared, events)
+    assert_stored(prepared, events, tmp_path)
+
+
+def assert_stored(settings: Settings, events: Events, folder: Path) -> None:
+    """ClickHouse has the rows of these events, once each, in this order."""
+    wanted = {topic.name: getattr(events, topic.name) for topic in (TRADES, SPREADS, BOOK_SNAPSHOTS)}
+    total = sum(map(len, wanted.values()))
+    with RunningPart(["sink"], environment(settings), folder / "sink.log") as sink:
+        wait_until(
+            lambda: sink.status().get("rows", 0) >= total and sink.status()["lag"] == 0,
+            "all rows",
+            timeout_s=150,
+        )
+        assert sink.stop() == 0
+    client = connect(settings.clickhouse, settings.clickhouse.url or "")
+    for table, written in wanted.items():
+        rows = client.query(
+            f"SELECT event_id FROM {settings.clickhouse.database}.{table} ORDER BY event_id"
+        ).result_rows
+        assert [row[0] for row in rows] == [headers[0][1].decode() for _, _, headers in written], table
+    client.close()
+
+
+def rebalances(part: RunningPart) -> int:
+    return sum("partitions assigned" in line for line in part.log.splitlines())
+
+
+def test_a_worker_with_a_name_restarts_and_no_partition_moves(prepared: Settings, tmp_path: Path) -> None:
+    records = day(1500)
+    one_, two_ = (
+        environment(prepared, worker__instance_id=name, worker__session_timeout_s="30") for name in ("a", "b")
+    )
+    with (
+        RunningPart(["worker"], one_, tmp_path / "one.log") as one,
+        RunningPart(["worker"], two_, tmp_path / "two.log") as two,
+    ):
+        wait_until(
+            lambda: one.status().get("assigned") and two.status().get("assigned"),
+            "both have some",
+            timeout_s=150,
+        )
+        before, shares = rebalances(two), (one.status()["assigned"], two.status()["assigned"])
+        write(prepared, records[:700])
+        assert one.stop() == 0
+        write(prepared, records[700:])
+        one.restart()
+        wait_until(lambda: one.status().get("assigned"), "it has its partitions again")
+        wait_until(lambda: caught_up(one.status()) or caught_up(two.status()), "caught up")
+        wait_until(lambda: len(distinct(read_all(prepared, TRADES.name))) == trades_of(records), "all trades")
+        assert (one.status()["assigned"], two.status()["assigned"]) == shares
+        assert rebalances(two) == before
+        # A third one under the first one's name: the first is out, and says so; the second goes on.
+        with RunningPart(["worker"], one_, tmp_path / "three.log") as three:
+            wait_until(lambda: three.status().get("assigned"), "the third has the first one's partitions")
+            assert one.process.wait(40) == 1
+            [line] = [line for line in one.log.splitlines() if line.startswith("bookmill: ")]
+            assert "Another worker has joined the group as 'a'" in line
+            assert "Traceback" not in one.log
+            assert rebalances(two) == before
+            assert three.stop() == 0
+        assert two.stop() == 0
     assert_same(prepared, expected(prepared, records))
+
+
+def trades_of(records: Sequence[Record]) -> int:
+    return sum(dict(one.headers)["channel"] == b"trade" for one in records)
 
 
 def test_a_bad_record_is_a_dead_letter_and_the_next_is_processed(prepared: Settings, tmp_path: Path) -> None:

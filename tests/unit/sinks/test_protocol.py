@@ -262,6 +262,68 @@ def test_commits_that_are_forbidden_stop_the_sink() -> None:
         world.settle()
 
 
+@pytest.mark.parametrize("code", [KafkaError.FENCED_INSTANCE_ID, KafkaError._FATAL])
+def test_a_sink_whose_instance_id_is_anothers_stops_with_one_sentence(code: int) -> None:
+    world = filled()
+    world.consumer.commit_error = code
+    with pytest.raises(RefusedError, match="under this one's instance id"):
+        world.settle()
+    second = world.restarted().start()
+    second.settle()
+    assert second.store.ids() == expected(10)
+
+
+def test_an_insert_whose_answer_was_lost_is_repeated_and_stores_nothing_twice() -> None:
+    world = filled()
+    insert, lost = world.store.insert, []
+
+    def answer_lost(table: str, columns: list[str], container: bytes, token: str) -> None:
+        insert(table, columns, container, token)
+        if token not in lost:  # ClickHouse has it, the sink has waited in vain
+            lost.append(token)
+            raise DOWN
+
+    world.store.insert = answer_lost  # type: ignore[method-assign, assignment]
+    world.turns(400, seconds=5.0)
+    assert len(lost) == 3
+    assert world.store.ids() == expected(10)
+    assert world.loader.counters.retries == 3
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 12), st.booleans(), st.sampled_from(["revoke", "lose", "kill", "clickhouse"])
+        ),
+        max_size=6,
+    )
+)
+def test_any_order_of_crashes_rebalances_and_outages_stores_every_row_once(
+    faults: list[tuple[int, bool, str]],
+) -> None:
+    world = World(Broker(partitions=2))
+    for partition in (0, 1):
+        world.broker.append_trades(range(12), partition)
+    for step, after, fault in faults:
+        world = world.restarted(Steps(step if fault == "kill" else None, after=after)).start()
+        try:
+            world.turns(step, seconds=0.7)
+            if fault == "clickhouse":
+                world.store.error = DOWN
+                world.turns(3, seconds=0.7)
+                world.store.error = None
+            elif fault in {"revoke", "lose"} and (TOPIC, 0) in world.consumer.position:
+                (world.consumer.revoke if fault == "revoke" else world.consumer.lose)([(TOPIC, 0)])
+                world.turns(2, seconds=0.7)
+        except CrashError:
+            continue
+    last = world.restarted().start()
+    last.settle(60)
+    assert sorted(last.store.ids()) == sorted(f"{p}-{n}" for p in (0, 1) for n in range(12))
+    assert [progress(last, partition).offset for partition in (0, 1)] == [12, 12]
+
+
 def test_a_revoked_partition_is_finished_and_given_up() -> None:
     world = filled(6)
     world.turns(2)
