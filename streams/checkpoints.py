@@ -1,9 +1,10 @@
-"""Checkpoints of books: so that a worker which takes a partition over needs neither the exchange nor the whole raw log.
+"""Checkpoints of instruments: so that a worker which takes a partition over needs neither the exchange nor the whole raw log.
 
-A live book is packed with the raw position it stands at and written to ``checkpoints.books``, in the partition of its
-raw records. Whoever takes the partition over reads the checkpoints there, starts at the committed offset, and passes
-over the book frames that a checkpoint already contains. A checkpoint is written only after the events of everything it
-contains have been stored, so passing over loses none.
+An instrument (its book, where its trades stand, its open gaps) is packed with the raw position it stands at and written to
+``checkpoints.books``, in the partition of its raw records. Whoever takes the partition over reads the checkpoints there, starts
+at the committed offset, and passes over the records that a checkpoint already contains. A checkpoint is written only after
+the events of everything it contains have been stored, so passing over loses none. Diffs that wait for a snapshot are not
+part of it: they are read once more, from ``kept_from`` on.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from bookmill.errors import UnavailableError
+from schemas.gap_events import Cause
+from streams.gaps import Gap
 from streams.instrument import Instrument
 from streams.partition import RawPartition
+from streams.synchronizer import Phase
 from venues.messages import BookImage, Level
 from venues.units import unit
 
-__all__ = ["Checkpoint", "pack", "read_checkpoints", "restore"]
+__all__ = ["Checkpoint", "FlowState", "pack", "read_checkpoints", "restore"]
 
 _log = structlog.get_logger(__name__)
 _WIDTH = 16
@@ -29,8 +33,21 @@ _WIDTH = 16
 _TIMEOUT_S = 30.0
 
 
+class FlowState(msgspec.Struct, frozen=True, array_like=True):
+    """Where the trades of an instrument stand: :class:`streams.trade_flow.TradeFlow`, and when the last one was received."""
+
+    next_number: int
+    first_number: int
+    last_micros: int | None
+    aggregated: bool
+    polled: int
+    cause: Cause
+    cause_at: int
+    received_micros: int | None
+
+
 class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
-    """One book at one raw position. Levels are little-endian 16-byte ints: price, quantity, price, quantity, …"""
+    """One instrument at one raw position. Levels are little-endian 16-byte ints: price, quantity, price, quantity, …"""
 
     version: int
     raw_topic: str
@@ -48,17 +65,30 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     recent_trades: list[tuple[str, int | None]]
     checks_trades: bool
     crossed_by_image: bool = False
-    """Younger than version 2, and False where it is missing."""
+    """Younger than version 2, and False where it is missing. What follows came with version 3."""
+    reason: str = ""
+    """Why the book waits for a snapshot; empty: it is live."""
+    kept_from: int = 0
+    received: dict[str, int] = {}
+    flow: FlowState | None = None
+    book_gap: Gap | None = None
+    trade_gaps: list[Gap] = []
+    stream_gaps: dict[str, Gap] = {}
+    time_gaps: dict[str, Gap] = {}
+    book_cause: tuple[Cause, int | None] = ("sequence", None)
 
 
-_VERSION = 2
+_VERSION = 3
+_READ = (2, 3)
+"""Versions that are read; one of another is as good as none: its book is resynchronized."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Checkpoint).decode
 
 
 def pack(partition: RawPartition, instrument: Instrument) -> bytes:
-    """The checkpoint of a live book as it stands now."""
-    synchronizer = instrument.synchronizer
+    """The checkpoint of an instrument as it stands now."""
+    synchronizer, gaps, flow = instrument.synchronizer, instrument.gaps, instrument.trades.flow
+    live = synchronizer.phase is Phase.LIVE
     return _encode(
         Checkpoint(
             version=_VERSION,
@@ -71,18 +101,36 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             joined=synchronizer.joined,
             bucket=instrument.bucket,
             crossed_since_micros=instrument.crossed_since_micros,
-            bids=_pack_levels(*synchronizer.book.bids.levels()),
-            asks=_pack_levels(*synchronizer.book.asks.levels()),
+            bids=_pack_levels(*synchronizer.book.bids.levels()) if live else b"",
+            asks=_pack_levels(*synchronizer.book.asks.levels()) if live else b"",
             unit=instrument.emitter.unit.text,
-            recent_trades=list(instrument.recent_trades.items()),
-            checks_trades=instrument.checks_trades,
+            recent_trades=list(flow.recent.items()),
+            checks_trades=flow.checks,
             crossed_by_image=instrument.crossed_by_image,
+            reason=synchronizer.reason,
+            kept_from=partition.first_needed(instrument),
+            received=instrument.received,
+            flow=FlowState(
+                flow.next_number,
+                flow.first_number,
+                flow.last_micros,
+                flow.aggregated,
+                flow.polled,
+                flow.cause,
+                flow.cause_at,
+                instrument.trades.received_micros,
+            ),
+            book_gap=gaps.book,
+            trade_gaps=gaps.trades,
+            stream_gaps=gaps.streams,
+            time_gaps=gaps.times,
+            book_cause=(instrument.book_gaps.cause, instrument.book_gaps.cause_at),
         )
     )
 
 
 def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
-    """Put the books of a partition back where their checkpoints stood; returns how many."""
+    """Put the instruments of a partition back where their checkpoints stood; returns how many."""
     count = 0
     for checkpoint in checkpoints:
         instrument = partition.open(checkpoint.wire_symbol, checkpoint.symbol)
@@ -92,17 +140,42 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
             _unpack_levels(checkpoint.asks),
             checkpoint.last_time_micros,
         )
-        instrument.synchronizer.restore(image, joined=checkpoint.joined)
+        instrument.synchronizer.restore(image, joined=checkpoint.joined, reason=checkpoint.reason)
         instrument.emitter.unit = unit(checkpoint.unit)
-        instrument.recent_trades = dict(checkpoint.recent_trades)
-        instrument.checks_trades = checkpoint.checks_trades
-        instrument.resume_at = checkpoint.position
+        instrument.resume_at = instrument.checkpointed_at = checkpoint.position
+        instrument.kept_from = checkpoint.kept_from
+        if checkpoint.reason and checkpoint.kept_from < checkpoint.position:
+            partition.needed[checkpoint.wire_symbol.encode()] = checkpoint.kept_from
+        _restore_trades(instrument, checkpoint)
+        _restore_gaps(instrument, checkpoint)
         instrument.bucket = checkpoint.bucket
         instrument.crossed_since_micros = checkpoint.crossed_since_micros
         instrument.crossed_by_image = checkpoint.crossed_by_image
-        instrument.last_top = instrument.synchronizer.book.top() if checkpoint.joined else None
-        count += 1
+        live = instrument.synchronizer.phase is Phase.LIVE
+        instrument.last_top = instrument.synchronizer.book.top() if checkpoint.joined and live else None
+        count += live
     return count
+
+
+def _restore_trades(instrument: Instrument, checkpoint: Checkpoint) -> None:
+    flow, state = instrument.trades.flow, checkpoint.flow
+    flow.recent = dict(checkpoint.recent_trades)
+    flow.checks = checkpoint.checks_trades
+    if state is not None:
+        flow.next_number, flow.first_number = state.next_number, state.first_number
+        flow.last_micros, flow.aggregated, flow.polled = state.last_micros, state.aggregated, state.polled
+        flow.cause, flow.cause_at = state.cause, state.cause_at
+        instrument.trades.received_micros = state.received_micros
+
+
+def _restore_gaps(instrument: Instrument, checkpoint: Checkpoint) -> None:
+    gaps = instrument.gaps
+    gaps.book, gaps.trades = checkpoint.book_gap, checkpoint.trade_gaps
+    gaps.streams, gaps.times = checkpoint.stream_gaps, checkpoint.time_gaps
+    instrument.book_gaps.cause, instrument.book_gaps.cause_at = checkpoint.book_cause
+    instrument.received = checkpoint.received
+    instrument.unsettled = bool(gaps.streams)
+    instrument.last_receive_micros = max(checkpoint.received.values(), default=0)
 
 
 def read_checkpoints(
@@ -151,7 +224,7 @@ def _read(value: bytes | None, topic: str, partition: int, offset: int) -> Check
     try:
         checkpoint = _decode(value)
         if (
-            checkpoint.version != _VERSION
+            checkpoint.version not in _READ
             or len(checkpoint.bids) % (2 * _WIDTH)
             or len(checkpoint.asks) % (2 * _WIDTH)
         ):

@@ -7,6 +7,7 @@ from typing import Any
 
 from bookmill.settings import WorkerSettings
 from streams.checkpoints import _read, pack, restore
+from streams.emitter import Events
 from streams.mill import OwnedPartition
 from streams.partition import RawPartition
 from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, snapshot, ticker, trade
@@ -57,7 +58,7 @@ def test_a_restored_book_gives_the_same_events_with_the_same_ids() -> None:
     assert taken_over.instruments[b"BTCUSDT"].synchronizer.book.top() == instrument.synchronizer.book.top()
 
 
-def test_trades_and_tickers_before_the_checkpoint_are_given_again() -> None:
+def test_what_a_checkpoint_contains_is_passed_over() -> None:
     records = day(300)
     straight = partition()
     straight.process(records[:200])
@@ -65,10 +66,8 @@ def test_trades_and_tickers_before_the_checkpoint_are_given_again() -> None:
     assert checkpoint is not None
     taken_over = partition(100)
     restore(taken_over, [checkpoint])
-    again = taken_over.process(records[100:200]).events
-    first = partition()
-    first.process(records[:100])
-    assert again.trades == first.process(records[100:200]).events.trades
+    again = taken_over.process(records[100:200])
+    assert (again.covered, again.events) == (100, Events())
 
 
 def test_arbitrary_bytes_are_no_checkpoint_and_no_crash() -> None:
@@ -79,7 +78,7 @@ def test_arbitrary_bytes_are_no_checkpoint_and_no_crash() -> None:
 def pack_of_another_version() -> bytes:
     raw = partition()
     raw.process(day(10))
-    return pack(raw, raw.instruments[b"BTCUSDT"]).replace(b"\x02", b"\x01", 1)
+    return pack(raw, raw.instruments[b"BTCUSDT"]).replace(b"\x03", b"\x01", 1)
 
 
 def test_a_checkpoint_waits_until_the_events_it_contains_are_stored() -> None:
@@ -94,13 +93,19 @@ def test_a_checkpoint_waits_until_the_events_it_contains_are_stored() -> None:
     [(key, _)] = owned.storable_checkpoints()
     assert (key, owned.storable_checkpoints()) == (b"BTCUSDT", [])
     assert owned.commit() == (0, '{"processed": 50}')
-    raw.covering.pop(key)
+    raw.covers(key)
     assert owned.commit() == (50, '{"processed": 50}')
 
 
-def test_only_live_books_are_checkpointed() -> None:
+def test_a_checkpoint_is_taken_again_only_when_something_has_come() -> None:
     raw = partition()
     owned = OwnedPartition(raw)
     raw.process([depth(0, 1, 2)])
     owned.take_checkpoints(0.0, most=10)
-    assert raw.uncovered == {b"BTCUSDT": 0}
+    assert raw.covering == {b"BTCUSDT": (1, 0)}
+    raw.covers(b"BTCUSDT")
+    owned.take_checkpoints(0.0, most=10)
+    assert (raw.covering, raw.needed) == ({}, {b"BTCUSDT": 0})
+    raw.process([trade(1, 1)])
+    owned.take_checkpoints(0.0, most=10)
+    assert raw.covering == {b"BTCUSDT": (2, 0)}

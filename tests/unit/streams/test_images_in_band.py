@@ -186,12 +186,6 @@ def test_a_restored_book_goes_on_with_the_same_events_in_the_same_units() -> Non
         assert events(second, [*DAY[cut:], book(9, 20, 21, "40001", "2")]) == expected
 
 
-def test_commit_follows_the_newest_image() -> None:
-    raw = partition()
-    raw.process(DAY)
-    assert raw.uncovered == {SWAP.encode(): 4}
-
-
 def match(offset: int, number: int, *, kind: str = "match", second: int = 0) -> Record:
     data = (
         f'{{"type":"{kind}","trade_id":{number},"side":"sell","size":"1","price":"5","product_id":"BTC-USD",'
@@ -219,4 +213,4 @@ def test_a_trade_that_a_new_connection_brings_again_is_told_once() -> None:
         "2",
     ]
     [instrument] = raw.instruments.values()
-    assert instrument.repeated_trades == 1
+    assert instrument.trades.repeated == 1
