@@ -47,7 +47,7 @@ class TradeFlow:
         self.next_number = -1
         """What the next trade's number has to be; negative where nothing counts, and before the first."""
         self.first_number = -1
-        """The lowest number there was: what is lower is history, not a repetition."""
+        """Where counting began: what is lower is history, not a repetition."""
         self.last_micros: int | None = None
         """Exchange time of the trade before."""
         self.aggregated = False

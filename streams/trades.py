@@ -169,7 +169,6 @@ class Trades:
             return False
         newer = time_micros is not None and flow.last_micros is not None and time_micros > flow.last_micros
         if number < flow.first_number and not newer:
-            flow.first_number = first
             self._write(trade, time_micros, place)
             return True
         if not flow.begins_anew(trade):
