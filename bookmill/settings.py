@@ -208,6 +208,12 @@ class WorkerSettings(_Section):
     """A snapshot that does not come is asked for again after so long."""
     checkpoint_interval_s: float = Field(30.0, gt=0)
     """Each live book is checkpointed once in so long."""
+    clock_tolerance_s: float = Field(86_400.0, gt=0)
+    """Exchange times farther than this from those of receipt are written as they are, and to the ledger of gaps."""
+    backfill_retry_s: float = Field(10.0, gt=0)
+    """Missing trades that do not come are asked for again after so long, then after twice as long, and so on,"""
+    backfill_attempts: PositiveInt = 8
+    """so many times."""
     session_timeout_s: float = Field(12.0, gt=0)
     """A worker silent for so long loses its partitions to the others."""
 
@@ -227,6 +233,7 @@ class SinkSettings(_Section):
         "klines",
         "derivatives",
         "liquidations",
+        "gaps",
         "instruments",
     )
     """What is loaded; tables have the same names."""

@@ -63,6 +63,8 @@ class Connection:
         self.received = 0
         self.leaving = False
         self.ended = ""
+        self.loss = "disconnect"
+        """What its streams are told when it ends without a successor."""
         self.opened_ns = time.time_ns()
         self.opened_s = time.monotonic()
         self.task: asyncio.Task[None] | None = None
@@ -201,8 +203,8 @@ class Connection:
             self.ended = str(error)
 
     def _lose(self, reason: str, time_ns: int) -> None:
-        """Frames of any stream may be missing: its books say so, and the connection ends."""
-        self.ended = reason
+        """Frames of any stream may be missing: all say so, and the connection ends."""
+        self.ended, self.loss = reason, "sequence"
         for stream in self._streams.values():
-            if stream.starts_anew and stream.leader is self:
-                stream.tell_lost(self, "sequence", time_ns)
+            if stream.leader is self:
+                stream.tell_lost(self, self.loss, time_ns)

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -96,7 +97,7 @@ class KafkaWriter:
             self._fill()
             return
         except KafkaException as error:
-            self._fail(error.args[0], topic)
+            self._fail(error.args[0], topic, key, headers)
             return
         self._until_check -= 1
         if not self._until_check:
@@ -132,7 +133,7 @@ class KafkaWriter:
             except BufferError:
                 break
             except KafkaException as error:
-                self._fail(error.args[0], topic)
+                self._fail(error.args[0], topic, key, headers)
             self._overflow.popleft()
         if self.full and not self._overflow and len(self._producer) <= self._limit * _RELIEVED:
             self.full = False
@@ -187,13 +188,18 @@ class KafkaWriter:
 
     def _reported(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._fail(error, message.topic() or "")
+            headers: Any = message.headers() or []  # as they were given: a list of pairs
+            self._fail(error, message.topic() or "", message.key(), headers)
         elif self._acknowledged is not None:
             self._acknowledged(message)
 
-    def _fail(self, error: KafkaError, topic: str) -> None:
+    def _fail(self, error: KafkaError, topic: str, key: bytes | None, headers: Headers) -> None:
+        """Count it, and where it was a frame write that it is missing."""
         self.failed += 1
         self._problem = f"{topic}: {error.str()}"
+        if ("kind", b"ws") in headers:
+            lost = [(name, b"lost" if name == "kind" else value) for name, value in headers]
+            self.write(topic, key, b"undelivered", lost)
         if time.monotonic() - self._logged_s >= _LOG_EVERY_S:
             self._logged_s = time.monotonic()
             _log.error("records are not delivered", topic=topic, error=error.str(), failed=self.failed)

@@ -184,6 +184,8 @@ class Line:
                 stream.finish()
                 stream.leader = connection
                 stream.hand_over = None
+                if self.counts.opened == 1:  # whoever collected before us had no successor
+                    stream.tell_lost(connection, "start", time.time_ns())
             self._start(connection)
             return connection
 
@@ -220,6 +222,7 @@ class Line:
         await self._drop(connection)
         for stream in self._streams.values():
             stream.finish()
+            stream.tell_lost(connection, connection.loss, time.time_ns())
         self.counts.lost += 1
         if self._down_since_s is None:
             self._down_since_s = time.monotonic()
@@ -242,7 +245,7 @@ class Line:
                 watch.progress_s = now_s
                 pulses.resume(time.time_ns())
             elif stopped := pulses.stopped(time.time_ns(), self._stop_s(now_s)):
-                self._note_stopped(stopped)
+                self._note_stopped(stopped, connection)
                 pulses.resume(time.time_ns())
             if now_s - connection.opened_s >= _HEALTHY_S and connection.received and not self._quiet:
                 self._backoff.reset()
@@ -288,11 +291,13 @@ class Line:
             self._stops, least_s = 0, self._settings.silent_after_s
         return least_s
 
-    def _note_stopped(self, stopped: Sequence[Stream]) -> None:
+    def _note_stopped(self, stopped: Sequence[Stream], connection: Connection) -> None:
         """The exchange may have lost subscriptions: they are made anew, less and less often where that does not help."""
         self._renewing = True
         self._stops = min(self._stops + 1, _QUIETEST)
         self._stopped_s = time.monotonic()
+        for stream in stopped:
+            stream.tell_lost(connection, "silent", time.time_ns())
         names = [f"{stream.route.channel} {stream.route.wire_symbol}" for stream in stopped]
         _log.warning("streams have stopped", line=self.name, streams=names[:5], count=len(names))
 
@@ -306,6 +311,7 @@ class Line:
             self._quiet = min(self._quiet + 1, _QUIETEST)
             _log.warning("connection is silent", line=self.name, silent_s=round(silent_s, 1))
             return True
+        connection.loss = "silent"
         connection.ended = connection.ended or f"silent for {silent_s:.0f} s, and a ping was not answered"
         return False
 
@@ -346,8 +352,12 @@ class Line:
             self._replace_after_s = time.monotonic() + self._backoff.next_s()
             _log.warning("successor does not deliver", line=self.name, connection=new.name, reason=new.ended)
             return old
+        broken = old.task is None or old.task.done()
         for stream in self._streams.values():
-            stream.finish()
+            if broken:
+                stream.break_off(old, old.loss, time.time_ns())
+            else:
+                stream.finish()
         await self._drop(old)
         self.counts.replaced += 1
         _log.info("connection replaced", line=self.name, old=old.name, new=new.name)

@@ -44,6 +44,7 @@ class Stream:
         "last_headers",
         "last_ns",
         "leader",
+        "lost_ns",
         "new",
         "old",
         "repeated",
@@ -77,6 +78,8 @@ class Stream:
         self.bytes = 0
         self.repeated = 0
         self.last_ns = 0
+        self.lost_ns = 0
+        """When it was written last that frames are missing."""
 
     def describe(self, symbol: str, unit: str) -> None:
         """From the next record on."""
@@ -97,7 +100,10 @@ class Stream:
         self.writer.write(self.topic, self.key, frame, headers)
 
     def tell_lost(self, source: Source, reason: str, time_ns: int) -> None:
-        """Write that frames are missing, where the next frame would stand."""
+        """Write that frames are missing, where the next frame would stand: once, until frames come again."""
+        if self.lost_ns > self.last_ns:
+            return
+        self.lost_ns = time_ns
         headers: Headers = [
             ("receive_time_ns", b"%d" % time_ns),
             ("kind", b"lost"),
@@ -143,8 +149,14 @@ class Stream:
         """The successor is gone: the old connection goes on. Where the successor led already, frames lie between the two."""
         led = self.leader is not None and self.leader is not old
         self.leader, self.old, self.new, self.hand_over = old, None, None, None
-        if led and self.starts_anew:
+        if led:
             self.tell_lost(old, "successor lost", time_ns)
+
+    def break_off(self, old: Source, reason: str, time_ns: int) -> None:
+        """The old connection ended before both had brought one frame: whatever lies between the two is missing."""
+        if self.hand_over is not None and not self.hand_over.aligned:
+            self.tell_lost(old, reason, time_ns)
+        self.finish()
 
     def _write_all(self, held: Iterable[HeldFrame]) -> None:
         for frame, time_ns in held:

@@ -14,6 +14,7 @@ __all__ = [
     "CONTROL_REQUESTS",
     "DERIVATIVES",
     "EVENT_TOPICS",
+    "GAPS",
     "INSTRUMENTS",
     "KLINES",
     "LIQUIDATIONS",
@@ -100,11 +101,12 @@ TICKERS = _events("tickers")
 KLINES = _events("klines")
 DERIVATIVES = _events("derivatives")
 LIQUIDATIONS = _events("liquidations")
+GAPS = _events("gaps")
 INSTRUMENTS = Topic("instruments", _INSTRUMENT, "compact", 7 * _DAY_MS, "instruments.avsc")
 CONTROL_REQUESTS = Topic("control.requests", _INSTRUMENT, "delete", _HOUR_MS, "control_requests.avsc")
 CHECKPOINTS = Topic("checkpoints.books", _INSTRUMENT, "compact", None, segment_mib=32)
 
-EVENT_TOPICS = (TRADES, SPREADS, BOOK_SNAPSHOTS, TICKERS, KLINES, DERIVATIVES, LIQUIDATIONS)
+EVENT_TOPICS = (TRADES, SPREADS, BOOK_SNAPSHOTS, TICKERS, KLINES, DERIVATIVES, LIQUIDATIONS, GAPS)
 """What workers write."""
 
 TABLE_TOPICS = (*EVENT_TOPICS, INSTRUMENTS)

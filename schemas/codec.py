@@ -20,6 +20,7 @@ __all__ = [
     "long_bytes",
     "optional_decimal_bytes",
     "optional_long_bytes",
+    "optional_text_bytes",
     "text_bytes",
 ]
 
@@ -80,6 +81,11 @@ def text_bytes(text: str) -> bytes:
     """Avro ``string``."""
     data = text.encode()
     return long_bytes(len(data)) + data
+
+
+def optional_text_bytes(text: str | None) -> bytes:
+    """Avro union of null and ``string``; None is null."""
+    return _NULL if text is None else b"\x02" + text_bytes(text)
 
 
 # By bit length: what stands before a number in bytes, as the number's own highest bytes, and how many bytes all is then; alone and

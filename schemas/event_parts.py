@@ -45,6 +45,7 @@ class EventParts:
             self._kline,
             self._derivative,
             self._liquidation,
+            self._gap,
         ) = (struct.pack(">bI", 0, schema_ids[topic]) + names for topic in EVENT_TOPICS)
         self._origin = text_bytes(raw_topic) + long_bytes(partition)
 

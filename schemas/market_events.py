@@ -9,13 +9,14 @@ from schemas.codec import (
     optional_long_bytes,
     text_bytes,
 )
-from schemas.event_parts import OPTIONAL_BOOLEANS, SIDES, SOURCES, EventParts, Side, Source
+from schemas.event_parts import OPTIONAL_BOOLEANS, SIDES, SOURCES, Side, Source
+from schemas.gap_events import GapEvents
 from schemas.measures import change
 
 __all__ = ["MarketEvents"]
 
 
-class MarketEvents(EventParts):
+class MarketEvents(GapEvents):
     """The half of :class:`schemas.events.EventWriter` that knows no book; volumes and open interest are in base units."""
 
     def ticker(

@@ -15,7 +15,7 @@ class RawHeaders:
     """The headers of one raw record, in their order on the wire; values are ASCII.
 
     ``receive_time_ns``: Unix time in ns when the frame was read from the socket (or the REST answer was complete).
-    ``kind``: ws, snapshot, poll, backfill, or lost: no frame but the producer's word that frames of the book are missing, its
+    ``kind``: ws, snapshot, poll, backfill, or lost: no frame but the producer's word that frames of the channel may be missing, its
     value says why. ``channel``: the exchange's own name: depth, trade, aggTrade, bookTicker, snapshot, ….
     ``connection``: id of the connection, ``frame``: its frame counter from 0; together they show a loss inside a producer.
     ``symbol``: BASE-QUOTE by the exchange's own metadata, so that no consumer has to guess it from the wire symbol.

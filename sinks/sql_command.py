@@ -21,7 +21,7 @@ __all__ = ["sql"]
 def sql(query: str, output_format: str) -> None:
     """Ask ClickHouse; - reads the QUERY from standard input.
 
-    The tables are trades, spreads, book_snapshots, tickers, klines, derivatives, liquidations and instruments in the
+    The tables are trades, spreads, book_snapshots, tickers, klines, derivatives, liquidations, gaps and instruments in the
     database clickhouse.database (market, unless configured). What comes back goes to standard output as ClickHouse sends it.
 
     \b

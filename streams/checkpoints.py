@@ -1,9 +1,10 @@
-"""Checkpoints of books: so that a worker which takes a partition over needs neither the exchange nor the whole raw log.
+"""Checkpoints of instruments: so that a worker which takes a partition over needs neither the exchange nor the whole raw log.
 
-A live book is packed with the raw position it stands at and written to ``checkpoints.books``, in the partition of its
-raw records. Whoever takes the partition over reads the checkpoints there, starts at the committed offset, and passes
-over the book frames that a checkpoint already contains. A checkpoint is written only after the events of everything it
-contains have been stored, so passing over loses none.
+An instrument (its book, where its trades stand, its open gaps) is packed with the raw position it stands at and written to
+``checkpoints.books``, in the partition of its raw records. Whoever takes the partition over reads the checkpoints there, starts
+at the committed offset, and passes over the records that a checkpoint already contains. A checkpoint is written only after
+the events of everything it contains have been stored, so passing over loses none. Diffs that wait for a snapshot are not
+part of it: they are read once more, from ``kept_from`` on.
 
 What cannot be used (bytes with another checksum, another version's, of a raw topic that no longer exists) is said, counted and
 left out: its book is resynchronized.
@@ -21,13 +22,16 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from bookmill.errors import UnavailableError
+from schemas.gap_events import Cause
+from streams.gaps import Gap
 from streams.instrument import Instrument
 from streams.packed_levels import pack_levels, unpack_levels
 from streams.partition import RawPartition
+from streams.synchronizer import Phase
 from venues.messages import BookImage
 from venues.units import unit
 
-__all__ = ["Checkpoint", "Found", "pack", "read_checkpoints", "read_one", "restore"]
+__all__ = ["Checkpoint", "FlowState", "Found", "pack", "read_checkpoints", "read_one", "restore"]
 
 _log = structlog.get_logger(__name__)
 _TIMEOUT_S = 30.0
@@ -36,8 +40,21 @@ _SUM = 4
 """Bytes of the checksum (CRC-32) in front of a checkpoint: one wrong bit in a level would be a wrong book."""
 
 
+class FlowState(msgspec.Struct, frozen=True, array_like=True):
+    """Where the trades of an instrument stand: :class:`streams.trade_flow.TradeFlow`, and when the last one was received."""
+
+    next_number: int
+    first_number: int
+    last_micros: int | None
+    aggregated: bool
+    polled: int
+    cause: Cause
+    cause_at: int
+    received_micros: int | None
+
+
 class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
-    """One book at one raw position of one ``incarnation`` of its raw topic (Kafka's own id of it). Levels: see ``packed_levels``."""
+    """One instrument at one raw position of one ``incarnation`` of its raw topic (Kafka's own id of it). Levels: see ``packed_levels``."""
 
     version: int
     raw_topic: str
@@ -55,6 +72,16 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     recent_trades: list[tuple[str, int | None]]
     checks_trades: bool
     crossed_by_image: bool = False
+    reason: str = ""
+    """Why the book waits for a snapshot; empty: it is live."""
+    kept_from: int = 0
+    received: dict[str, int] = {}
+    flow: FlowState | None = None
+    book_gap: Gap | None = None
+    trade_gaps: list[Gap] = []
+    stream_gaps: dict[str, Gap] = {}
+    time_gaps: dict[str, Gap] = {}
+    book_cause: tuple[Cause, int | None] = ("sequence", None)
     incarnation: str = ""
 
 
@@ -67,13 +94,15 @@ class Found:
 
 
 _VERSION = 3
+_NO_LEVELS = pack_levels((), ())
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Checkpoint).decode
 
 
 def pack(partition: RawPartition, instrument: Instrument) -> bytes:
-    """The checkpoint of a live book as it stands now."""
-    synchronizer = instrument.synchronizer
+    """The checkpoint of an instrument as it stands now."""
+    synchronizer, gaps, flow = instrument.synchronizer, instrument.gaps, instrument.trades.flow
+    live = synchronizer.phase is Phase.LIVE
     packed = _encode(
         Checkpoint(
             version=_VERSION,
@@ -86,20 +115,38 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             joined=synchronizer.joined,
             bucket=instrument.bucket,
             crossed_since_micros=instrument.crossed_since_micros,
-            bids=pack_levels(*synchronizer.book.bids.levels()),
-            asks=pack_levels(*synchronizer.book.asks.levels()),
+            bids=pack_levels(*synchronizer.book.bids.levels()) if live else _NO_LEVELS,
+            asks=pack_levels(*synchronizer.book.asks.levels()) if live else _NO_LEVELS,
             unit=instrument.emitter.unit.text,
-            recent_trades=list(instrument.recent_trades.items()),
-            checks_trades=instrument.checks_trades,
+            recent_trades=list(flow.recent.items()),
+            checks_trades=flow.checks,
             crossed_by_image=instrument.crossed_by_image,
             incarnation=partition.incarnation,
+            reason=synchronizer.reason,
+            kept_from=partition.first_needed(instrument),
+            received=instrument.received,
+            flow=FlowState(
+                flow.next_number,
+                flow.first_number,
+                flow.last_micros,
+                flow.aggregated,
+                flow.polled,
+                flow.cause,
+                flow.cause_at,
+                instrument.trades.received_micros,
+            ),
+            book_gap=gaps.book,
+            trade_gaps=gaps.trades,
+            stream_gaps=gaps.streams,
+            time_gaps=gaps.times,
+            book_cause=(instrument.book_gaps.cause, instrument.book_gaps.cause_at),
         )
     )
     return zlib.crc32(packed).to_bytes(_SUM) + packed
 
 
 def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
-    """Put the books of a partition back where their checkpoints stood; returns how many."""
+    """Put the instruments of a partition back where their checkpoints stood; returns how many."""
     count = 0
     for checkpoint in checkpoints:
         instrument = partition.open(checkpoint.wire_symbol, checkpoint.symbol)
@@ -109,17 +156,42 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
             unpack_levels(checkpoint.asks),
             checkpoint.last_time_micros,
         )
-        instrument.synchronizer.restore(image, joined=checkpoint.joined)
+        instrument.synchronizer.restore(image, joined=checkpoint.joined, reason=checkpoint.reason)
         instrument.emitter.unit = unit(checkpoint.unit)
-        instrument.recent_trades = dict(checkpoint.recent_trades)
-        instrument.checks_trades = checkpoint.checks_trades
-        instrument.resume_at = checkpoint.position
+        instrument.resume_at = instrument.checkpointed_at = checkpoint.position
+        instrument.kept_from = checkpoint.kept_from
+        if checkpoint.reason and checkpoint.kept_from < checkpoint.position:
+            partition.needed[checkpoint.wire_symbol.encode()] = checkpoint.kept_from
+        _restore_trades(instrument, checkpoint)
+        _restore_gaps(instrument, checkpoint)
         instrument.bucket = checkpoint.bucket
         instrument.crossed_since_micros = checkpoint.crossed_since_micros
         instrument.crossed_by_image = checkpoint.crossed_by_image
-        instrument.last_top = instrument.synchronizer.book.top() if checkpoint.joined else None
-        count += 1
+        live = instrument.synchronizer.phase is Phase.LIVE
+        instrument.last_top = instrument.synchronizer.book.top() if checkpoint.joined and live else None
+        count += live
     return count
+
+
+def _restore_trades(instrument: Instrument, checkpoint: Checkpoint) -> None:
+    flow, state = instrument.trades.flow, checkpoint.flow
+    flow.recent = dict(checkpoint.recent_trades)
+    flow.checks = checkpoint.checks_trades
+    if state is not None:
+        flow.next_number, flow.first_number = state.next_number, state.first_number
+        flow.last_micros, flow.aggregated, flow.polled = state.last_micros, state.aggregated, state.polled
+        flow.cause, flow.cause_at = state.cause, state.cause_at
+        instrument.trades.received_micros = state.received_micros
+
+
+def _restore_gaps(instrument: Instrument, checkpoint: Checkpoint) -> None:
+    gaps = instrument.gaps
+    gaps.book, gaps.trades = checkpoint.book_gap, checkpoint.trade_gaps
+    gaps.streams, gaps.times = checkpoint.stream_gaps, checkpoint.time_gaps
+    instrument.book_gaps.cause, instrument.book_gaps.cause_at = checkpoint.book_cause
+    instrument.received = checkpoint.received
+    instrument.unsettled = bool(gaps.streams)
+    instrument.last_receive_micros = max(checkpoint.received.values(), default=0)
 
 
 def read_checkpoints(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from schemas.event_id import HEADER
 from schemas.event_parts import Source
 from schemas.events import EventWriter, Origin, Reason, State
+from schemas.gap_events import GapState
 from streams.book import Book, Top
 from venues.interface import Levels
 from venues.messages import BestBidAsk, Derivative, Kline, Liquidation, Ticker, Trade
@@ -29,6 +30,7 @@ class Events:
     klines: list[OutgoingEvent] = field(default_factory=list)
     derivatives: list[OutgoingEvent] = field(default_factory=list)
     liquidations: list[OutgoingEvent] = field(default_factory=list)
+    gaps: list[OutgoingEvent] = field(default_factory=list)
 
 
 Place = tuple[Source, int, int]
@@ -176,6 +178,19 @@ class Emitter:
             quantity = self.unit.base(message.quantity, message.price)
             value = writer.liquidation(source, message.price, quantity, contracts, message.side, *end)
         events.append((self.key, value, self._next_id(offset)))
+
+    def gap(self, state: GapState, exchange_time_micros: int | None, place: Place) -> None:
+        """One ``gaps`` event."""
+        source, receive_micros, offset = place
+        value = self._writer.gap(source, state, exchange_time_micros, receive_micros, offset, self._index)
+        self._out.gaps.append((self.key, value, self._next_id(offset)))
+
+    def event_id(self, place: Place) -> str:
+        """The id of the next event."""
+        return self._id(place[2]).decode()
+
+    def _id(self, offset: int) -> bytes:
+        return b"%b%020d/%06d" % (self._id_prefix, offset, self._index)  # as schemas.event_id.event_id
 
     def _next_id(self, offset: int) -> list[tuple[str, bytes]]:
         identity = b"%b%020d/%06d" % (self._id_prefix, offset, self._index)  # as schemas.event_id.event_id

@@ -3,51 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
+from bookmill.settings import WorkerSettings
+from schemas.codec import SCALE
 from schemas.events import EventWriter, Reason, State
 from streams.book import Book, Top
+from streams.book_gaps import BookGaps
 from streams.emitter import Emitter, Events, Place
+from streams.gaps import Gap, Gaps, cause_of
 from streams.synchronizer import Phase, Synchronizer
-from venues.messages import BestBidAsk, BookDiff, BookImage, BookLost, Message, Trade
-from venues.units import Unit
+from streams.trade_flow import TradeFlow
+from streams.trades import Trades
+from venues.interface import Venue
+from venues.messages import BackfillEnd, BestBidAsk, BookDiff, BookImage, Message, Trade
+from venues.units import BASE
 
 __all__ = ["Instrument"]
 
 CROSSED_MICROS = 5_000_000
 """A book crossed for longer than this, in event time, is lost, unless it came so: half-sent changes pass sooner."""
 
-_RECENT_TRADES = 1000
-_POLLED = -1
-
 
 class Instrument:
-    """Applies an instrument's messages to its book and writes the events they give.
+    """Applies an instrument's messages to its book, its trades and its ledger, and writes the events they give.
 
-    ``interval_micros``: one ``book_snapshots`` event per so much event time. ``levels``: how deep it goes. ``unit``: what the
-    venue's quantities are; the book holds them as they came, events say base units. ``checks_trades``: a trade may come twice.
+    Of the ``settings``: how deep snapshots go, one of them per so much event time, how many diffs may wait, how far exchange
+    times may be from those of receipt.
     """
 
     def __init__(
         self,
+        venue: Venue,
+        settings: WorkerSettings,
         *,
         wire_symbol: str,
         symbol: str,
         key: bytes,
         id_prefix: bytes,
         writer: EventWriter,
-        synchronizer: Synchronizer,
-        levels: int,
-        interval_micros: int,
-        unit: Unit,
-        checks_trades: bool = False,
     ) -> None:
         self.wire_symbol = wire_symbol
         self.symbol = symbol
         self.key = key
-        self.emitter = Emitter(key, id_prefix, writer, unit, levels=levels)
-        self.synchronizer = synchronizer
+        self.emitter = Emitter(key, id_prefix, writer, BASE, levels=settings.snapshot_levels)
+        self.synchronizer = Synchronizer(venue.continuity, settings.pending_diffs)
+        self.gaps = Gaps()
+        self.book_gaps = BookGaps(self.gaps, self.emitter)
+        self._tolerance_micros = int(settings.clock_tolerance_s * 1e6)
+        self.trades = Trades(
+            TradeFlow(venue.trade_sequence, checks=venue.repeats_trades),
+            self.gaps,
+            self.emitter,
+            tolerance_micros=self._tolerance_micros,
+            old=venue.repeats_trades,
+        )
+        self.received: dict[str, int] = {}
+        """When the last frame of each channel was received, µs since the epoch."""
         self.last_receive_micros = 0
-        self.trades = 0
+        self.last_offset = -1
+        """Of its last raw record."""
         self.crossings = 0
         self.last_top: Top | None = None
         """Top of the spreads event before; None until the first diff after a join."""
@@ -57,13 +72,17 @@ class Instrument:
         self.crossed_by_image = False
         """The exchange itself shows it crossed (an auction): another image would say the same."""
         self.resume_at = 0
-        """Book frames below this offset are in the book already: it was restored from a checkpoint taken there."""
-        self.repeated_trades = 0
-        """Trades passed over because they had come before."""
-        self.recent_trades: dict[str, int | None] = {}
-        """Ids of the trades seen last, oldest first, with their times (µs; :data:`_POLLED`): part of the book's checkpoint."""
-        self.checks_trades = checks_trades
-        self._interval_micros = interval_micros
+        """What lies below this offset has been taken already: all was restored from a checkpoint taken there."""
+        self.checkpointed_at = 0
+        """Where its newest stored checkpoint stands."""
+        self.kept_from = 0
+        """Offset of the first diff that waits for a snapshot, where any does."""
+        self._venue = venue
+        self._interval_micros = settings.snapshot_interval_ms * 1000
+        self._drift_micros: int | None = None
+        """How far the time of a book's change is from that of its receipt, where the ledger has to know."""
+        self.unsettled = False
+        """Something is to be said to the ledger when the record is done."""
 
     @property
     def state(self) -> State:
@@ -72,63 +91,115 @@ class Instrument:
             return "resyncing"
         return "live" if self.crossed_since_micros is None else "degraded"
 
-    def take(self, messages: Sequence[Message], place: Place, out: Events) -> None:
+    def take(self, messages: Sequence[Message], channel: str, place: Place, out: Events) -> None:
         """Process the messages of the raw record at ``place``; its events are appended to ``out``."""
         emitter = self.emitter
         emitter.begin(out)
-        self.last_receive_micros = place[1]
+        _, self.last_receive_micros, self.last_offset = place
         for message in messages:
             kind = type(message)
             if kind is BestBidAsk:
                 emitter.best(message, place)  # type: ignore[arg-type]
             elif kind is Trade:
-                self._trade(message, place)  # type: ignore[arg-type]
+                self.trades.take(message, place)  # type: ignore[arg-type]
             elif kind is BookDiff:
                 if self.synchronizer.offer(message):  # type: ignore[arg-type]
                     self._applied(message, place)  # type: ignore[arg-type]
+                else:
+                    self._kept(place[2])
             elif kind is BookImage:
                 self._image(message, place)  # type: ignore[arg-type]
-            elif kind is BookLost:
-                self.synchronizer.tell_lost(message.reason)  # type: ignore[union-attr]
+            elif kind is BackfillEnd:
+                self.trades.end(message, place)  # type: ignore[arg-type]
             else:
                 emitter.beside_the_book(message, place)  # type: ignore[arg-type]
+        if self.unsettled:
+            self._settle(channel, place, goes_on=place[0] == "ws")
+        self.received[channel] = place[1]
 
-    def _trade(self, trade: Trade, place: Place) -> None:
-        polled = place[0] == "poll"
-        self.checks_trades |= polled
-        recent, time_micros = self.recent_trades, trade.exchange_time_micros
-        if self.checks_trades and trade.trade_id in recent:
-            # A market that began anew counts from the start again, at other times; a poll's times are coarser than a socket's.
-            before = recent[trade.trade_id]
-            if polled or before in (_POLLED, time_micros):
-                self.repeated_trades += 1
-                return
-            del recent[trade.trade_id]
-        recent[trade.trade_id] = _POLLED if polled else time_micros
-        if len(recent) > _RECENT_TRADES:
-            del recent[next(iter(recent))]
-        self.trades += 1
-        self.emitter.trade(trade, place)
+    def take_again(self, messages: Sequence[Message], offset: int) -> None:
+        """Keep once more the diffs that a restored book was waiting with; what came of them stands in the checkpoint."""
+        synchronizer = self.synchronizer
+        if synchronizer.phase is Phase.LIVE or offset < self.kept_from:
+            return
+        for message in messages:
+            if type(message) is BookDiff:
+                synchronizer.offer(message)
+            elif type(message) is BookImage and not message.in_band:
+                for _ in synchronizer.install(message):
+                    pass
+
+    def lose(self, channel: str, reason: str, place: Place, out: Events, *, torn: bool = False) -> None:
+        """Frames of a channel are missing, or may be. Of what never came nothing is lost. ``torn``: one was taken in part."""
+        if place[2] != self.last_offset:
+            self.emitter.begin(out)  # unless half of the record's own events are written already
+            self.last_offset = place[2]
+        cause, venue, before = cause_of(reason), self._venue, self.received.get(channel)
+        if channel in self.gaps.streams or (before is None and not torn):
+            return
+        if channel in venue.image_channels or (torn and channel in (*venue.book_channels, "snapshot")):
+            self.synchronizer.tell_lost(reason)
+            self._kept()
+        elif channel in venue.book_channels:
+            self.book_gaps.tell(cause, self.synchronizer.last_id)
+        elif channel not in venue.trade_channels and before is not None:
+            gap = Gap("", channel, cause, before)
+            self.gaps.streams[channel] = self.gaps.open_gap(gap, None, self.emitter, place)
+        elif lost := self.trades.lose(cause, place):
+            self.gaps.streams[channel] = lost
+        self._settle(channel, place, goes_on=False)
+
+    def _settle(self, channel: str, place: Place, *, goes_on: bool) -> None:
+        """Tell the ledger what the record has shown, after its other events. ``goes_on``: it was a frame of the channel."""
+        gaps, emitter = self.gaps, self.emitter
+        time_micros = self.synchronizer.last_time_micros
+        self.book_gaps.settle(self.received.get(channel, place[1]), time_micros, place)
+        if self._drift_micros is not None:
+            sane = -self._tolerance_micros <= self._drift_micros <= self._tolerance_micros
+            gaps.watch_time("book", time_micros, emitter, place, sane=sane)
+            self._drift_micros = None
+        if goes_on and channel in gaps.streams:
+            gap = gaps.streams.pop(channel)
+            if gap.stream == "trades":
+                self.trades.resume(gap, place)
+            else:
+                gaps.close_gap(gap, "resumed", None, emitter, place, complete=False)
+        self.unsettled = bool(gaps.streams)
+
+    def _kept(self, offset: int | None = None) -> None:
+        """A change was not applied: the diff at ``offset`` waits or is old, and the book may just have been lost."""
+        if self.synchronizer.pending == 1 and offset is not None:
+            self.kept_from = offset
+        self.unsettled |= self.book_gaps.note_loss(self.synchronizer)
 
     def _image(self, image: BookImage, place: Place) -> None:
         synchronizer = self.synchronizer
         if place[0] == "poll":
             self._polled(image, place)
             return
-        if synchronizer.phase is not Phase.LIVE:
+        waited = synchronizer.phase is not Phase.LIVE
+        if waited:
             self.last_top, self.bucket, self.crossed_since_micros = None, -1, None
+            self.unsettled = True
         if image.in_band:
             if synchronizer.replace(image):
+                if waited:
+                    self.book_gaps.note_join("image")
                 self.crossed_by_image = synchronizer.book.crossed()
                 self._applied(image, place)
+            else:
+                self.book_gaps.note_failure()
+                self._kept()
             return
-        joins = synchronizer.counters.joins
-        if synchronizer.phase is not Phase.LIVE:
+        if waited:
             self.crossed_by_image = _crossed(image)
         for diff in synchronizer.install(image):
             self._applied(diff, place)
-        if synchronizer.counters.joins > joins and synchronizer.phase is Phase.LIVE:
+        if waited and synchronizer.phase is Phase.LIVE:
+            self.book_gaps.note_join("snapshot")
             self._snapshot("resync", synchronizer.last_time_micros, place)
+        elif waited:
+            self.book_gaps.note_failure()
 
     def _polled(self, image: BookImage, place: Place) -> None:
         """A book that was asked for while no socket served it is told as it is; the socket's own book stays what it was."""
@@ -143,7 +214,14 @@ class Instrument:
         top = self.synchronizer.book.top()
         bid, _, ask, _ = top
         exchange_micros = change.exchange_time_micros
-        time_micros = place[1] if exchange_micros is None else exchange_micros
+        if exchange_micros is None:
+            time_micros = place[1]
+        else:
+            time_micros = exchange_micros
+            drift_micros = exchange_micros - place[1]
+            if not -self._tolerance_micros <= drift_micros <= self._tolerance_micros or self.gaps.times:
+                self._drift_micros = drift_micros
+                self.unsettled = True
         crossed = bid is not None and ask is not None and bid >= ask
         if crossed or self.crossed_since_micros is not None:
             self._watch_crossing(crossed, time_micros)
@@ -165,7 +243,9 @@ class Instrument:
             self.crossed_since_micros = time_micros
             self.crossings += 1
         elif time_micros - self.crossed_since_micros > CROSSED_MICROS and not self.crossed_by_image:
-            self.synchronizer.lose("crossed")
+            bid, _, ask, _ = self.synchronizer.book.top()
+            self.synchronizer.lose("crossed", None, f"bid {_exact(bid)}, ask {_exact(ask)}")
+            self._kept()
 
     def _snapshot(self, reason: Reason, time_micros: int | None, place: Place) -> None:
         synchronizer = self.synchronizer
@@ -176,3 +256,7 @@ class Instrument:
 def _crossed(image: BookImage) -> bool:
     bids, asks = image.bids, image.asks
     return bool(bids and asks) and max(bids)[0] >= min(asks)[0]
+
+
+def _exact(scaled: int | None) -> str:
+    return "none" if scaled is None else f"{Decimal(scaled).scaleb(-SCALE).normalize():f}"

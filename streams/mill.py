@@ -18,12 +18,12 @@ from faust.types import TP
 
 from bookmill.settings import WorkerSettings
 from schemas.catalogue import CHECKPOINTS, CONTROL_REQUESTS, EVENT_TOPICS, Topic, dead_letters
+from streams.backfills import BackfillRequests
 from streams.checkpoints import pack, read_checkpoints, restore
 from streams.dead_letters import error_headers
 from streams.output import Deliveries, Output
 from streams.partition import RawPartition, RawRecord, Work
 from streams.requests import ResyncRequests
-from streams.synchronizer import Phase
 from venues.interface import Venue
 
 __all__ = ["Mill", "OwnedPartition"]
@@ -56,20 +56,20 @@ class OwnedPartition:
         return min(self.raw.safe_position, stored), json.dumps({"processed": stored})
 
     def take_checkpoints(self, interval_s: float, *, most: int) -> None:
-        """Pack up to ``most`` live books whose last checkpoint is older than the interval; each has its own turn in it."""
+        """Pack up to ``most`` instruments whose last checkpoint is older than the interval; each has its own turn in it."""
         now = time.monotonic()
-        for key in list(self.raw.uncovered):
+        for key in list(self.raw.needed):
             turn = self._checkpointed_s.setdefault(key, now - zlib.crc32(key) % 1000 / 1000 * interval_s)
             instrument = self.raw.instruments[key]
             if (
                 now - turn < interval_s
-                or instrument.synchronizer.phase is not Phase.LIVE
+                or instrument.last_offset < instrument.checkpointed_at
                 or key in self.raw.covering
             ):
                 continue
             self._checkpointed_s[key] = now
             self._waiting.append((key, self.raw.position, pack(self.raw, instrument)))
-            self.raw.covering[key] = self.raw.uncovered.pop(key)
+            self.raw.covering[key] = (self.raw.position, self.raw.first_needed(instrument))
             most -= 1
             if not most:
                 return
@@ -110,6 +110,9 @@ class Mill:
         self.output = output
         self._client_config = client_config
         self.requests = ResyncRequests(schema_ids[CONTROL_REQUESTS], settings.resync_retry_s)
+        self.backfills = BackfillRequests(
+            schema_ids[CONTROL_REQUESTS], settings.backfill_retry_s, settings.backfill_attempts
+        )
         self._committed_s = 0.0
 
     async def process(self, tp: TP, records: Sequence[RawRecord], highwater: int) -> None:
@@ -128,6 +131,7 @@ class Mill:
         self.output.poll()
         for owned in list(self.owned.values()):
             await self._ask_for_snapshots(owned)
+            await self._ask_for_trades(owned)
             owned.take_checkpoints(self.settings.checkpoint_interval_s, most=4)
             await self._store_checkpoints(owned)
         now = time.monotonic()
@@ -154,7 +158,7 @@ class Mill:
             del self.owned[tp]
 
     async def finish(self, timeout_s: float) -> dict[TP, tuple[int, str]]:
-        """Before leaving: store all events, then a checkpoint of every live book; returns what is to be committed."""
+        """Before leaving: store all events, then a checkpoint of every instrument; returns what is to be committed."""
         await asyncio.to_thread(self.output.flush, timeout_s)
         self.output.poll()
         for owned in self.owned.values():
@@ -234,6 +238,23 @@ class Mill:
             )
             await self.output.write(self._prefix + CONTROL_REQUESTS.name, -1, [record], lambda: None)
 
+    async def _ask_for_trades(self, owned: OwnedPartition) -> None:
+        """Only near the end of the log, as with snapshots: what filled a gap then is still to come."""
+        if owned.lag > _NEAR_END_BATCHES * self.settings.poll_records:
+            return
+        asked = [
+            (one, gap) for one in list(owned.raw.instruments.values()) for gap in self.backfills.due(one)
+        ]
+        for instrument, gap in asked:
+            record = self.backfills.write(owned.raw.venue, instrument, gap)
+            _log.info(
+                "missing trades are asked for",
+                instrument=instrument.key.decode(),
+                gap=gap.gap,
+                missed=gap.missed,
+            )
+            await self.output.write(self._prefix + CONTROL_REQUESTS.name, -1, [record], lambda: None)
+
     async def _store_checkpoints(self, owned: OwnedPartition) -> None:
         for key, value in owned.storable_checkpoints():
             instrument = owned.raw.instruments[key]
@@ -247,7 +268,7 @@ class Mill:
 
     def _checkpoint_stored(self, owned: OwnedPartition, key: bytes) -> Any:
         def stored() -> None:
-            owned.raw.covering.pop(key, None)
+            owned.raw.covers(key)
             self.counts["checkpoints"] += 1
 
         return stored

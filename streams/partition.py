@@ -17,11 +17,11 @@ from schemas.event_parts import Source
 from schemas.events import EventWriter
 from streams.emitter import Events
 from streams.instrument import Instrument
-from streams.synchronizer import Phase, Synchronizer
-from venues import polled
+from streams.synchronizer import Phase
+from venues import backfill_end, polled
 from venues.interface import Venue
-from venues.messages import BookDiff, BookImage, BookLost, Message
-from venues.units import BASE, Unit, unit
+from venues.messages import Message
+from venues.units import Unit, unit
 
 __all__ = ["DeadLetter", "RawPartition", "RawRecord", "Work"]
 
@@ -35,7 +35,6 @@ _SOURCES: Mapping[bytes, Source] = {
 _MOST_CHANNELS = 1000
 _LATEST_MICROS = 4_102_444_800_000_000
 """2100: later than that nothing was received. The tables have a partition for each day of receiving."""
-_BOOK_MESSAGES = frozenset({BookDiff, BookImage, BookLost})
 
 
 class _Channels(dict[bytes, str]):
@@ -70,7 +69,7 @@ class Work:
     """What a batch of records gave.
 
     ``position``: the offset after its last record. ``repeated``: records this object had processed before. ``silent``:
-    frames without a message for us. ``covered``: book frames a checkpoint already contains.
+    frames without a message for us. ``covered``: records that an instrument's checkpoint already contains.
     """
 
     position: int = 0
@@ -105,10 +104,10 @@ class RawPartition:
         self.incarnation = ""
         """Kafka's own id of the topic: one of the same name that is made anew has another, and its offsets start anew."""
         self.instruments: dict[bytes, Instrument] = {}
-        self.uncovered: dict[bytes, int] = {}
-        """Per instrument the first record its book needs that no checkpoint covers."""
-        self.covering: dict[bytes, int] = {}
-        """The same for instruments whose checkpoint is taken but not yet stored."""
+        self.needed: dict[bytes, int] = {}
+        """Per instrument the first record that is needed beside its newest stored checkpoint; none where that says all."""
+        self.covering: dict[bytes, tuple[int, int]] = {}
+        """Of checkpoints taken and not yet stored: where they stand, and the first record needed beside them."""
         self._schema_ids = schema_ids
         self._settings = settings
         self._channels = _Channels()
@@ -117,13 +116,13 @@ class RawPartition:
     @property
     def safe_position(self) -> int:
         """Everything before this offset is covered by checkpoints: the partition may be committed up to it."""
-        return min((*self.uncovered.values(), *self.covering.values()), default=self.position)
+        return min(self.needed.values(), default=self.position)
 
-    def process(self, records: Iterable[RawRecord]) -> Work:  # noqa: C901  calls for each record cost more than they would say
+    def process(self, records: Iterable[RawRecord]) -> Work:  # noqa: C901, PLR0912  one loop: calls cost each record
         """Process records in order; what cannot be read becomes a dead letter, the next record is processed."""
         work = Work()
         out, instruments, channels = work.events, self.instruments, self._channels
-        decode = self.venue.decode
+        decode, needed = self.venue.decode, self.needed
         position = self.position
         for record in records:
             offset = record.offset
@@ -150,24 +149,31 @@ class RawPartition:
             taking = False
             try:
                 key, value = record.key or b"", record.value or b""
-                messages = decode(channel, value) if kind == b"ws" else self._decode(kind, channel, value)
+                if kind == b"ws":
+                    messages = decode(channel, value)
+                elif kind == b"lost":
+                    self._lose(record, channel, value.decode("utf-8", "replace"), receive_micros, out)
+                    continue
+                else:
+                    messages = self._decode(kind, channel, value)
                 instrument = instruments.get(key) or self._open(key, symbol)
                 if more:
                     instrument.emitter.unit = _unit(more[0][1])
                 if not messages:
                     work.silent += 1
-                elif type(messages[0]) not in _BOOK_MESSAGES or source == "poll":
-                    instrument.take(messages, (source, receive_micros, offset), out)
                 elif offset >= instrument.resume_at:
                     taking = True
-                    instrument.take(messages, (source, receive_micros, offset), out)
-                    self._needs(key, instrument, offset, messages[0])
+                    instrument.take(messages, channel, (source, receive_micros, offset), out)
+                    if key not in needed:
+                        needed[key] = offset
                 else:
                     work.covered += 1
+                    if kind != b"poll":
+                        instrument.take_again(messages, offset)
             except FrameError as error:
                 work.dead_letters.append(DeadLetter(record, error))
-                if taking or (source == "ws" and channel in self.venue.image_channels):
-                    self._lose(record)
+                if taking or kind == b"ws":
+                    self._lose(record, channel, "unreadable", receive_micros, out, torn=taking)
         self.position = work.position = position
         return work
 
@@ -177,6 +183,8 @@ class RawPartition:
         if key not in self.instruments:
             venue = self.venue
             self.instruments[key] = Instrument(
+                venue,
+                self._settings,
                 wire_symbol=wire_symbol,
                 symbol=symbol,
                 key=f"{venue.exchange}.{venue.market}.{symbol}".encode(),
@@ -189,11 +197,6 @@ class RawPartition:
                     raw_topic=self.topic,
                     partition=self.partition,
                 ),
-                synchronizer=Synchronizer(venue.continuity, self._settings.pending_diffs),
-                levels=self._settings.snapshot_levels,
-                interval_micros=self._settings.snapshot_interval_ms * 1000,
-                unit=BASE,
-                checks_trades=venue.repeats_trades,
             )
         return self.instruments[key]
 
@@ -209,39 +212,48 @@ class RawPartition:
         """What did not come over a socket."""
         if kind == b"snapshot":
             return (self.venue.decode_snapshot(value),)
-        if kind == b"lost":
-            return (BookLost(value.decode("utf-8", "replace")),)
         if kind == b"poll":
             return polled.decode(channel, value)
-        return self.venue.decode(channel, value)
+        if channel == backfill_end.END_CHANNEL:
+            return (backfill_end.read_end(value),)
+        return self.venue.decode_backfill(value)
 
-    def _lose(self, record: RawRecord) -> None:
-        """A change of this book cannot be read (not every exchange has numbers by which the next one would show it), or what it
-        has made of the book cannot be written."""
-        instrument = self.instruments.get(record.key or b"")
-        if instrument is not None and record.offset >= instrument.resume_at:
-            instrument.synchronizer.tell_lost("unreadable")
+    def covers(self, key: bytes) -> None:
+        """The checkpoint of an instrument is stored."""
+        instrument = self.instruments[key]
+        position, first = self.covering.pop(key)
+        instrument.checkpointed_at = position
+        if instrument.last_offset < position and first == position:
+            self.needed.pop(key, None)
+        else:
+            self.needed[key] = first
+
+    def first_needed(self, instrument: Instrument) -> int:
+        """The first record that is needed beside a checkpoint taken now: diffs that wait for a snapshot are not part of it."""
+        return min(instrument.kept_from, self.position) if instrument.synchronizer.pending else self.position
+
+    def _lose(
+        self,
+        record: RawRecord,
+        channel: str,
+        reason: str,
+        receive_micros: int,
+        out: Events,
+        *,
+        torn: bool = False,
+    ) -> None:
+        """A frame of this channel is missing, or cannot be read. Not every exchange has numbers by which the next one would show it."""
+        key, offset = record.key or b"", record.offset
+        instrument = self.instruments.get(key)
+        if instrument is not None and offset >= instrument.resume_at:
+            instrument.lose(channel, reason, ("ws", receive_micros, offset), out, torn=torn)
+            self.needed.setdefault(key, offset)
 
     def _open(self, key: bytes, symbol: bytes) -> Instrument:
         try:
             return self.open(key.decode(), symbol.decode())
         except (AttributeError, UnicodeDecodeError) as error:  # a header may have no value at all
             raise FrameError(f"The record's key or symbol is not UTF-8: {error}.") from error
-
-    def _needs(self, key: bytes, instrument: Instrument, offset: int, message: Message) -> None:
-        """Note that the book needs the record at ``offset`` until a checkpoint covers it."""
-        if (
-            type(message) is BookDiff
-            and instrument.synchronizer.phase is Phase.LIVE
-            and key in self.uncovered
-        ):
-            return  # most of all
-        if instrument.synchronizer.pending == 1 or (type(message) is BookImage and message.in_band):
-            # Keeping has just begun (again), or a new book: what came before can no longer matter to this one.
-            self.covering.pop(key, None)
-            self.uncovered[key] = offset
-        elif key not in self.uncovered:
-            self.uncovered[key] = offset
 
 
 def _unit(header: bytes) -> Unit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -63,13 +64,17 @@ class WorkerPart:
         return problems
 
     def statistics(self) -> dict[str, Any]:
-        """Counters, lag, buffers and per instrument state, best bid and ask, spread, bps, age of the last frame."""
+        """Counters (``gaps``: holes in the numbers of books), the ledger, lag, buffers and per instrument state, best bid and ask, spread, bps, age of the last frame."""
         mill = self._mill
         books = [one.synchronizer.counters for one in self._instruments()]
         return {
             **{name: mill.counts[name] for name in _COUNTERS},
             **{name: sum(getattr(book, name) for book in books) for name in _BOOK_COUNTERS},
-            "repeated_trades": sum(one.repeated_trades for one in self._instruments()),
+            "gap_events": mill.counts["gaps"],
+            "open_gaps": sum(len(one.gaps.open) for one in self._instruments()),
+            "gaps_opened": dict(self._opened()),
+            "backfills": mill.backfills.sent,
+            "repeated_trades": sum(one.trades.repeated for one in self._instruments()),
             "requests": mill.requests.sent,
             "lag": self._lag(),
             "assigned": mill.assigned,
@@ -90,6 +95,15 @@ class WorkerPart:
             for one in self._instruments():
                 family.add_metric([one.key.decode()], getattr(one.synchronizer.counters, name))
             yield family
+        opened = CounterMetricFamily("bookmill_worker_gaps_opened", "Gaps by their cause.", labels=["cause"])
+        for cause, count in sorted(self._opened().items()):
+            opened.add_metric([cause], count)
+        yield opened
+        yield GaugeMetricFamily(
+            "bookmill_worker_open_gaps",
+            "Gaps that are open.",
+            value=sum(len(one.gaps.open) for one in self._instruments()),
+        )
         live = GaugeMetricFamily(
             "bookmill_book_live", "1 while the book can be trusted.", labels=["instrument"]
         )
@@ -116,6 +130,13 @@ class WorkerPart:
         yield CounterMetricFamily(
             "bookmill_worker_requests", "Snapshots asked for.", value=mill.requests.sent
         )
+        yield CounterMetricFamily(
+            "bookmill_worker_backfills", "Requests for missing trades.", value=mill.backfills.sent
+        )
+
+    def _opened(self) -> Counter[str]:
+        """Gaps opened since the partitions were, by cause."""
+        return sum((one.gaps.opened for one in self._instruments()), Counter[str]())
 
     def _lag(self) -> int:
         return sum(owned.lag for owned in list(self._mill.owned.values()))
@@ -143,7 +164,7 @@ def _describe(instrument: Instrument) -> dict[str, Any]:
         "age_s": round((now_micros - instrument.last_receive_micros) / 1e6, 3)
         if instrument.last_receive_micros
         else None,
-        "trades": instrument.trades,
+        "trades": instrument.trades.count,
     }
 
 

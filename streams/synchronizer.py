@@ -24,13 +24,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from streams.book import Book
 from venues.interface import Continuity, Verdict
 from venues.messages import BookDiff, BookImage, Checksum
 
-__all__ = ["Counters", "Phase", "Synchronizer"]
+__all__ = ["Counters", "Loss", "Phase", "Synchronizer"]
 
+_FIRST = "first"
 _REWIND_MICROS = 60_000_000
 """An old diff is a repetition when its time is that of the book's past minute; older or newer, the sequence was restarted."""
 
@@ -41,6 +43,14 @@ class Phase(enum.Enum):
     EMPTY = "empty"
     BUFFERING = "buffering"
     LIVE = "live"
+
+
+class Loss(NamedTuple):
+    """A live book is lost: why, what should have come and what came, where something tells."""
+
+    reason: str
+    expected: str | None
+    seen: str | None
 
 
 class Counters:
@@ -78,7 +88,8 @@ class Synchronizer:
     """The state machine of one book.
 
     ``reason`` says why a snapshot is needed: first, gap, restart, overflow, crossed, checksum, what the producer said, old (the
-    snapshot that came was older than the kept diffs); empty while live.
+    snapshot that came was older than the kept diffs); empty while live. ``loss`` is the loss of a live book that nobody has
+    taken notice of yet.
     """
 
     def __init__(self, continuity: Continuity, pending_limit: int) -> None:
@@ -90,7 +101,8 @@ class Synchronizer:
         self.phase = Phase.EMPTY
         self.last_id = -1
         self.last_time_micros: int | None = None
-        self.reason = "first"
+        self.reason = _FIRST
+        self.loss: Loss | None = None
         self.counters = Counters()
 
     @property
@@ -117,10 +129,10 @@ class Synchronizer:
             return False
         if verdict is Verdict.GAP:
             self.counters.gaps += 1
-            self.lose("gap")
+            self.lose("gap", *self._expected(diff))
         else:
             self.counters.restarts += 1
-            self.lose("restart")
+            self.lose("restart", *self._expected(diff))
         self._keep(diff)
         return False
 
@@ -173,19 +185,21 @@ class Synchronizer:
             self.counters.losses += 1
             self.lose(reason)
 
-    def lose(self, reason: str) -> None:
+    def lose(self, reason: str, expected: str | None = None, seen: str | None = None) -> None:
         """Stop trusting the book; a snapshot is needed."""
+        if self.phase is Phase.LIVE:
+            self.loss = Loss(reason, expected, seen)
         self.phase = Phase.BUFFERING
         self.reason = reason
 
-    def restore(self, image: BookImage, *, joined: bool) -> None:
-        """Stand where a checkpoint stood."""
+    def restore(self, image: BookImage, *, joined: bool, reason: str) -> None:
+        """Stand where a checkpoint stood: live without a ``reason``, empty before the ``first`` join, else waiting."""
         self.book.replace(image.bids, image.asks)
         self.last_id, self.last_time_micros = image.last_id, image.exchange_time_micros
         self._pending.clear()
         self._joined = joined
-        self.phase = Phase.LIVE
-        self.reason = ""
+        self.phase = Phase.LIVE if not reason else Phase.EMPTY if reason == _FIRST else Phase.BUFFERING
+        self.reason = reason
 
     @property
     def joined(self) -> bool:
@@ -211,8 +225,14 @@ class Synchronizer:
         if rule.agrees(book.bids.levels(levels), book.asks.levels(levels), checksum):
             return True
         self.counters.checksum_failures += 1
-        self.lose("checksum")
+        self.lose("checksum", str(checksum.value))
         return False
+
+    def _expected(self, diff: BookDiff) -> tuple[str, str]:
+        """The id that should have come, and the one that came: of the diff before where diffs name it."""
+        if diff.previous_id is not None and self._joined:
+            return str(self.last_id), str(diff.previous_id)
+        return str(self.last_id + 1), str(diff.first_id)
 
     def _keep(self, diff: BookDiff) -> None:
         if self._pending:

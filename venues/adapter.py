@@ -8,8 +8,18 @@ from typing import ClassVar, TypeVar
 import msgspec
 
 from bookmill.errors import ConfigurationError, FrameError
-from venues.interface import Channel, Continuity, KeepAlive, Levels, Limits, RestRequest, Route, Verdict
-from venues.messages import BookDiff, BookImage, Checksum, Message
+from venues.interface import (
+    Channel,
+    Continuity,
+    KeepAlive,
+    Levels,
+    Limits,
+    RestRequest,
+    Route,
+    TradeSequence,
+    Verdict,
+)
+from venues.messages import BookDiff, BookImage, Checksum, Message, Trade
 from venues.numbers import ScaledNumbers
 
 __all__ = ["UNREADABLE", "Adapter", "Decoder", "Following", "Ordered", "Routes", "chunks", "dated"]
@@ -44,6 +54,7 @@ class Adapter:
     depth: int = 0
     image_channels: frozenset[str] = frozenset()
     trade_channels: frozenset[str] = frozenset()
+    trade_sequence: TradeSequence = "none"
     market_wide: frozenset[str] = frozenset()
     ccxt_id: str = ""
     by_ccxt: bool = False
@@ -90,6 +101,10 @@ class Adapter:
     def decode_snapshot(self, body: bytes) -> BookImage:  # noqa: ARG002  same
         """There is none."""
         raise FrameError(f"{self.exchange}.{self.market} has no REST snapshots.")
+
+    def decode_backfill(self, body: bytes) -> Sequence[Trade]:  # noqa: ARG002  same
+        """There are none."""
+        raise FrameError(f"{self.exchange}.{self.market} has no past trades to ask for.")
 
     def used_weight(self, headers: Mapping[str, str]) -> int | None:  # noqa: ARG002  same
         """The exchange does not tell."""

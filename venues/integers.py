@@ -11,7 +11,7 @@ import msgspec
 
 from bookmill.errors import FrameError
 
-__all__ = ["Id", "Micros", "Millis", "whole"]
+__all__ = ["Id", "Micros", "Millis", "counted", "whole"]
 
 _MOST = 2**63 - 1
 
@@ -30,3 +30,8 @@ def whole(text: str, most: int = _MOST // 1000) -> int:
     if text.isascii() and text.isdecimal() and len(text) <= 20 and (number := int(text)) <= most:
         return number
     raise FrameError(f"Not a whole number up to {most}: {text[:40]!r}.")
+
+
+def counted(text: str) -> int | None:
+    """The number an id is, where it is one of at most 18 digits: ids that count may one day be texts, and are trades all the same."""
+    return int(text) if len(text) <= 18 and text.isascii() and text.isdecimal() else None

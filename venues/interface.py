@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from venues.messages import BookDiff, BookImage, Checksum, Instrument, Message
+from venues.messages import BookDiff, BookImage, Checksum, Instrument, Message, Trade
 
 __all__ = [
     "CHANNELS",
@@ -26,6 +26,7 @@ __all__ = [
     "RestRequest",
     "Route",
     "StreamOptions",
+    "TradeSequence",
     "Venue",
     "Verdict",
 ]
@@ -42,6 +43,13 @@ CHANNELS: tuple[Channel, ...] = (
     "derivatives",
     "liquidations",
 )
+
+TradeSequence: TypeAlias = Literal["ids", "folded", "beside", "none"]
+"""How a venue's trades of one instrument count, so that a missing one shows (protocol page, section 11).
+
+ids: each trade's id is one more than the id before. folded: the same, but a trade may stand for several ids, of which its own is
+the last. beside: a number beside the id counts. none: nothing does.
+"""
 
 Levels: TypeAlias = tuple[Sequence[int], Sequence[int]]
 """Prices and quantities of one side of a book, best first."""
@@ -188,6 +196,8 @@ class Venue(Protocol):
     """Levels a side that its books can be subscribed with, the usual one first; none: it has one form only."""
     image_channels: frozenset[str]
     """Its channels that begin with an image of all that is, on each connection and each subscription anew."""
+    trade_sequence: TradeSequence
+    """How its trades count; decoders say the number as :attr:`venues.messages.Trade.sequence`."""
     trade_channels: frozenset[str]
     """Its channels of trades; whoever trades changes the book."""
     market_wide: frozenset[str]
@@ -236,3 +246,6 @@ class Venue(Protocol):
 
     def decode_snapshot(self, body: bytes) -> BookImage:
         """Read the answer to :meth:`snapshot_request`; raises :class:`FrameError`, also where there is no such request."""
+
+    def decode_backfill(self, body: bytes) -> Sequence[Trade]:
+        """Read a page of past trades; raises :class:`FrameError`, also where there are none."""

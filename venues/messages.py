@@ -15,10 +15,10 @@ import msgspec
 from venues.units import BASE, Unit
 
 __all__ = [
+    "BackfillEnd",
     "BestBidAsk",
     "BookDiff",
     "BookImage",
-    "BookLost",
     "Checksum",
     "Derivative",
     "Instrument",
@@ -36,7 +36,11 @@ Side: TypeAlias = Literal["BUY", "SELL"]
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
-    """One trade. ``side`` is the taker's."""
+    """One trade. ``side`` is the taker's.
+
+    ``sequence``: its number where the venue counts the instrument's trades by one (:attr:`venues.interface.Venue.trade_sequence`);
+    ``count``: how many numbers it stands for, of which ``sequence`` is the last.
+    """
 
     trade_id: str
     price: int
@@ -44,6 +48,8 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     side: Side
     exchange_time_micros: int | None
     aggregated: bool = False
+    sequence: int | None = None
+    count: int = 1
 
 
 class BestBidAsk(msgspec.Struct, frozen=True, gc=False):
@@ -93,10 +99,18 @@ class BookImage(msgspec.Struct, frozen=True):
     checksum: Checksum | None = None
 
 
-class BookLost(msgspec.Struct, frozen=True):
-    """Frames are missing that only the producer can know of: the book cannot be trusted until an image comes."""
+class BackfillEnd(msgspec.Struct, frozen=True, gc=False):
+    """The exchange has been asked for the missing trades from ``first_id`` to ``last_id``, or between two times.
 
+    ``complete``: it has told all there are; ``reason``: why not.
+    """
+
+    first_id: str | None
+    last_id: str | None
+    complete: bool
     reason: str
+    since_micros: int | None = None
+    until_micros: int | None = None
 
 
 class Ticker(msgspec.Struct, frozen=True, gc=False):
@@ -149,7 +163,7 @@ class Liquidation(msgspec.Struct, frozen=True, gc=False):
 
 
 Message: TypeAlias = (
-    Trade | BestBidAsk | BookDiff | BookImage | BookLost | Ticker | Kline | Derivative | Liquidation
+    Trade | BestBidAsk | BookDiff | BookImage | BackfillEnd | Ticker | Kline | Derivative | Liquidation
 )
 
 

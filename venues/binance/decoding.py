@@ -102,7 +102,14 @@ class Decoding(Adapter):
             return ()
         scaled = self._scaled
         return (
-            Trade(str(data.t), scaled[data.p], scaled[data.q], "SELL" if data.m else "BUY", data.T * 1000),
+            Trade(
+                str(data.t),
+                scaled[data.p],
+                scaled[data.q],
+                "SELL" if data.m else "BUY",
+                data.T * 1000,
+                sequence=data.t,
+            ),
         )
 
     def _agg_trade(self, frame: bytes) -> Sequence[Message]:
@@ -116,6 +123,7 @@ class Decoding(Adapter):
                 "SELL" if data.m else "BUY",
                 data.T * 1000,
                 aggregated=True,
+                sequence=data.a,
             ),
         )
 

@@ -32,6 +32,7 @@ class Binance(Decoding):
     """A market says by class attributes in what it differs."""
 
     book_channels = frozenset({"depth"})
+    trade_sequence = "ids"
     trade_channels = frozenset({"trade", "aggTrade"})
     _streams: ClassVar[Mapping[str, str]]
     """What it offers (``venues.binance.plan``)."""

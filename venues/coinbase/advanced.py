@@ -67,6 +67,7 @@ class CoinbaseAdvanced(Adapter):
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
     kline_intervals = (_INTERVAL,)
     image_channels = frozenset({"l2_data"})
+    trade_sequence = "ids"
     trade_channels = frozenset({"market_trades"})
     repeats_trades = True  # the first frame of market_trades
     counts_frames = True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from venues.messages import BestBidAsk, Trade
+from venues.integers import counted
+from venues.messages import BestBidAsk, Side, Trade
 from venues.numbers import ScaledNumbers
 
 __all__ = ["best_bid_ask", "maker_trade", "optional"]
@@ -14,7 +15,8 @@ def maker_trade(
     trade_id: str, price: int, quantity: int, maker: Literal["buy", "sell", "BUY", "SELL"], time_micros: int
 ) -> Trade:
     """A trade whose frame names the maker's side: the taker's is the other one (sections 8.1, 8.2 and 11)."""
-    return Trade(trade_id, price, quantity, "SELL" if maker in {"buy", "BUY"} else "BUY", time_micros)
+    taker: Side = "SELL" if maker in {"buy", "BUY"} else "BUY"
+    return Trade(trade_id, price, quantity, taker, time_micros, sequence=counted(trade_id))
 
 
 def optional(scaled: ScaledNumbers, text: str) -> int | None:

@@ -61,6 +61,7 @@ class CoinbaseExchange(Adapter):
     continuity: Continuity = Ordered()
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker"})
     image_channels = frozenset({"level2_batch"})
+    trade_sequence = "ids"
     trade_channels = frozenset({"matches"})
     repeats_trades = True  # last_match
 

@@ -82,7 +82,9 @@ class DeribitFrames(Adapter):
             quantity = self._scaled[bytes(trade.amount).decode()]
             taker: Side = "BUY" if trade.direction == "buy" else "SELL"
             time_micros = trade.timestamp * 1000
-            messages.append(Trade(trade.trade_id, price, quantity, taker, time_micros))
+            messages.append(
+                Trade(trade.trade_id, price, quantity, taker, time_micros, sequence=trade.trade_seq)
+            )
             if trade.liquidation in ("T", "MT"):
                 messages.append(Liquidation(price, quantity, taker, time_micros))
             if trade.liquidation in ("M", "MT"):

@@ -63,6 +63,7 @@ class _Deribit(DeribitFrames):
     channels: frozenset[Channel] = OFFERED
     kline_intervals = tuple(INTERVALS.values())
     image_channels = frozenset({"book"})
+    trade_sequence = "beside"
     trade_channels = frozenset({"trades"})
 
     _kind: ClassVar[str] = "future"

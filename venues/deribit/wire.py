@@ -67,6 +67,7 @@ class Trade(msgspec.Struct, gc=False):
     amount: Number
     direction: Literal["buy", "sell"]
     timestamp: Millis
+    trade_seq: Id | None = None
     liquidation: Literal["M", "T", "MT", "none"] | None = None
 
 

@@ -78,6 +78,7 @@ class Frames:
                 scaled[_text(trade.qty)],
                 "BUY" if trade.side == "buy" else "SELL",
                 rfc3339_micros(trade.timestamp),
+                sequence=trade.trade_id,
             )
             for trade in _of_one(wire.read_trade(frame).data)
         ]

@@ -57,6 +57,7 @@ class KrakenSpot(Adapter):
         ban_statuses=frozenset({429}),
     )
     continuity: Continuity = KrakenContinuity()
+    trade_sequence = "ids"
     trade_channels = frozenset({"trade"})
     channels: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
     kline_intervals = requests.INTERVALS

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from bookmill.errors import FrameError
 from venues.adapter import Adapter
+from venues.integers import counted
 from venues.messages import (
     BestBidAsk,
     BookDiff,
@@ -90,6 +91,8 @@ class OkxDecoding(Adapter):
                 _SIDES[trade.side],
                 trade.ts * 1000,
                 aggregated=trade.count > 1,
+                sequence=counted(trade.tradeId),
+                count=max(1, trade.count),
             )
             for trade in wire.read_trades(frame).data
         ]

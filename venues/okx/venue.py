@@ -55,6 +55,7 @@ class _Okx(OkxDecoding):
     keep_alive = KeepAlive(20.0, "ping")
     kline_intervals = tuple(BARS)
     image_channels = frozenset({"books"})
+    trade_sequence = "folded"
     trade_channels = frozenset({"trades", "trades-all"})
     repeats_trades = True  # `trades` began with the last one in 2022; whether `trades-all` does is not known
     _kind: str

@@ -42,6 +42,20 @@ class FakeWriter:
             await asyncio.sleep(0.01)
 
     @property
+    def frames(self) -> list[tuple[str, bytes | None, bytes | None, Headers]]:
+        """The records of frames, without those that say that some are missing."""
+        return [record for record in self.records if ("kind", b"lost") not in record[3]]
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Channel and reason of the others."""
+        return [
+            (dict(headers)["channel"].decode(), (value or b"").decode())
+            for _, _, value, headers in self.records
+            if ("kind", b"lost") in headers
+        ]
+
+    @property
     def values(self) -> list[bytes | None]:
         """The values in the order of writing."""
         return [value for _, _, value, _ in self.records]

@@ -83,7 +83,7 @@ async def running(line: Line) -> AsyncIterator[None]:
 
 
 def numbers(writer: FakeWriter) -> list[int]:
-    return [int((value or b"").split(b":")[-1].rstrip(b"}")) for value in writer.values]
+    return [int((value or b"").split(b":")[-1].rstrip(b"}")) for _, _, value, _ in writer.frames]
 
 
 def test_frames_arrive_byte_for_byte_and_strange_ones_are_put_aside() -> None:
@@ -98,9 +98,9 @@ def test_frames_arrive_byte_for_byte_and_strange_ones_are_put_aside() -> None:
             line, writer, aside = made(exchange.address)
             async with running(line):
                 await until(lambda: len(aside) == 2)
-            assert writer.values == frames
-            assert [dict(headers)["frame"] for *_, headers in writer.records] == [
-                b"%d" % n for n in range(50)
+            assert [value for _, _, value, _ in writer.frames] == frames
+            assert [dict(headers)["frame"] for *_, headers in writer.frames] == [
+                b"%d" % n for n in range(1, 51)
             ]
             assert aside == [b"pong", envelope(0, "ethusdt@trade")]
             await until(lambda: not exchange.connections)
@@ -127,14 +127,14 @@ def test_a_dead_connection_is_broken_off_and_made_anew() -> None:
         async with Exchange(ticking()) as exchange:
             line, writer, _ = made(exchange.address)
             async with running(line):
-                await until(lambda: len(writer.records) > 3)
+                await until(lambda: len(writer.frames) > 3)
                 exchange.connections[0].transport.pause_reading()  # half-open: neither data nor pongs
                 playing = [task for task in asyncio.all_tasks() if "ticking" in str(task.get_coro())]
                 assert len(playing) == 1
                 playing[0].cancel()
                 await until(lambda: line.counts.lost == 1)
-                before = len(writer.records)
-                await until(lambda: len(writer.records) > before)
+                before = len(writer.frames)
+                await until(lambda: len(writer.frames) > before)
             assert (line.counts.opened, line.state) == (2, LineState.CONNECTED)
 
     asyncio.run(run())
@@ -160,8 +160,8 @@ def test_a_rotation_loses_and_doubles_nothing() -> None:
             async with running(line):
                 await until(lambda: line.counts.replaced >= 3)
                 await until(lambda: len(exchange.connections) == 1)
-            assert numbers(writer) == list(range(1, len(writer.records) + 1))
-            assert len({dict(headers)["connection"] for *_, headers in writer.records}) >= 3
+            assert numbers(writer) == list(range(1, len(writer.frames) + 1))
+            assert len({dict(headers)["connection"] for *_, headers in writer.frames}) >= 3
 
     asyncio.run(run())
 
@@ -171,10 +171,10 @@ def test_an_announced_shutdown_is_answered_with_a_new_connection_at_once() -> No
         async with Exchange(ticking(0.005)) as exchange:
             line, writer, _ = made(exchange.address)
             async with running(line):
-                await until(lambda: len(writer.records) > 3)
+                await until(lambda: len(writer.frames) > 3)
                 await exchange.send(b'{"e":"serverShutdown","E":1}')
                 await until(lambda: line.counts.replaced == 1)
-            assert numbers(writer) == list(range(1, len(writer.records) + 1))
+            assert numbers(writer) == list(range(1, len(writer.frames) + 1))
 
     asyncio.run(run())
 
@@ -194,7 +194,7 @@ def test_a_successor_that_does_not_deliver_never_takes_over() -> None:
             line, writer, _ = made(exchange.address, settings)
             async with running(line):
                 await until(lambda: line.counts.opened >= 3)
-            assert numbers(writer) == list(range(1, len(writer.records) + 1))
+            assert numbers(writer) == list(range(1, len(writer.frames) + 1))
             assert (line.counts.replaced, line.counts.lost) == (0, 0)
 
     asyncio.run(run())
@@ -206,8 +206,8 @@ def test_a_stream_that_never_delivers_is_named_and_its_neighbour_goes_on() -> No
             line, writer, _ = made(exchange.address, routes=(TRADES, DEPTH))
             async with running(line):
                 await until(lambda: line.missing == ["depth BTCUSDT"])
-                before = len(writer.records)
-                await until(lambda: len(writer.records) > before)
+                before = len(writer.frames)
+                await until(lambda: len(writer.frames) > before)
             assert line.counts.opened == 1
 
     asyncio.run(run())
@@ -274,13 +274,13 @@ def test_while_kafka_is_slow_the_socket_is_not_read_and_nothing_is_lost() -> Non
             writer.full = True
             async with running(line):
                 await asyncio.sleep(1.5)  # longer than the silent deadline: waiting for Kafka is no silence
-                assert len(writer.records) == 1
+                assert len(writer.frames) == 1
                 assert sent < count
                 writer.full = False
-                await until(lambda: len(writer.records) == count)
-            assert [int((value or b"").split(b":")[-1].split(b"}")[0]) for value in writer.values] == list(
-                range(1, count + 1)
-            )
+                await until(lambda: len(writer.frames) == count)
+            assert [
+                int((value or b"").split(b":")[-1].split(b"}")[0]) for _, _, value, _ in writer.frames
+            ] == list(range(1, count + 1))
             assert line.counts.opened == 1
 
     asyncio.run(run())

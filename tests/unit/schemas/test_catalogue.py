@@ -68,6 +68,7 @@ def test_topics_have_the_names_people_rely_on() -> None:
         "klines",
         "derivatives",
         "liquidations",
+        "gaps",
     ]
     assert INSTRUMENTS.name == "instruments"
     assert raw("binance", "spot").name == "raw.binance.spot"

@@ -93,7 +93,7 @@ def test_the_columns_of_a_newer_version_come_after_the_table() -> None:
     table, column = store.commands[1:3]
     assert "CREATE TABLE IF NOT EXISTS market.trades" in table
     assert "ALTER TABLE market.trades\n    ADD COLUMN IF NOT EXISTS contracts " in column
-    assert len(store.commands) == 1 + len(TABLE_TOPICS) + 1
+    assert len(store.commands) == 1 + len(TABLE_TOPICS) + 2  # a column of trades, a view of gaps
     assert not any("{" in command or "--;" in command for command in store.commands)
 
 
@@ -102,7 +102,7 @@ def test_an_unknown_topic_is_refused_with_the_nearest() -> None:
         _topics(["trades", "instrument"])
     assert str(failure.value) == (
         "Unknown topic 'instrument' in sink.topics. Did you mean 'instruments'?"
-        " Known: book_snapshots, derivatives, instruments, klines, liquidations, spreads, tickers, trades."
+        " Known: book_snapshots, derivatives, gaps, instruments, klines, liquidations, spreads, tickers, trades."
     )
 
 

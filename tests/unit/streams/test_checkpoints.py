@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bookmill.settings import WorkerSettings
 from streams.checkpoints import _decode, _encode, pack, read_one, restore
+from streams.emitter import Events
 from streams.mill import OwnedPartition
 from streams.packed_levels import pack_levels, unpack_levels
 from streams.partition import RawPartition
@@ -64,7 +65,7 @@ def test_a_restored_book_gives_the_same_events_with_the_same_ids() -> None:
     assert taken_over.instruments[b"BTCUSDT"].synchronizer.book.top() == instrument.synchronizer.book.top()
 
 
-def test_trades_and_tickers_before_the_checkpoint_are_given_again() -> None:
+def test_what_a_checkpoint_contains_is_passed_over() -> None:
     records = day(300)
     straight = partition()
     straight.process(records[:200])
@@ -72,10 +73,8 @@ def test_trades_and_tickers_before_the_checkpoint_are_given_again() -> None:
     assert checkpoint is not None
     taken_over = partition(100)
     restore(taken_over, [checkpoint])
-    again = taken_over.process(records[100:200]).events
-    first = partition()
-    first.process(records[:100])
-    assert again.trades == first.process(records[100:200]).events.trades
+    again = taken_over.process(records[100:200])
+    assert (again.covered, again.events) == (100, Events())
 
 
 def packed(raw: RawPartition, **changed: Any) -> bytes:
@@ -171,13 +170,19 @@ def test_a_checkpoint_waits_until_the_events_it_contains_are_stored() -> None:
     [(key, _)] = owned.storable_checkpoints()
     assert (key, owned.storable_checkpoints()) == (b"BTCUSDT", [])
     assert owned.commit() == (0, '{"processed": 50}')
-    raw.covering.pop(key)
+    raw.covers(key)
     assert owned.commit() == (50, '{"processed": 50}')
 
 
-def test_only_live_books_are_checkpointed() -> None:
+def test_a_checkpoint_is_taken_again_only_when_something_has_come() -> None:
     raw = partition()
     owned = OwnedPartition(raw)
     raw.process([depth(0, 1, 2)])
     owned.take_checkpoints(0.0, most=10)
-    assert raw.uncovered == {b"BTCUSDT": 0}
+    assert raw.covering == {b"BTCUSDT": (1, 0)}
+    raw.covers(b"BTCUSDT")
+    owned.take_checkpoints(0.0, most=10)
+    assert (raw.covering, raw.needed) == ({}, {b"BTCUSDT": 0})
+    raw.process([trade(1, 1)])
+    owned.take_checkpoints(0.0, most=10)
+    assert raw.covering == {b"BTCUSDT": (2, 0)}

@@ -263,17 +263,20 @@ def test_instruments_of_one_partition_do_not_touch_each_other() -> None:
     }
 
 
-def test_a_partition_may_be_committed_up_to_what_its_books_need() -> None:
-    raw = partition()
-    raw.process([trade(0, 1), trade(1, 2)])
-    assert raw.safe_position == 2
-    raw.process([depth(2, 95, 99), depth(3, 100, 105), snapshot(4, 102, [["9", "1"]], [["11", "1"]])])
-    assert (raw.safe_position, raw.position) == (2, 5)
+def test_a_partition_may_be_committed_up_to_what_no_checkpoint_says() -> None:
+    raw = partition(5)
+    assert raw.safe_position == 5
+    raw.process([trade(7, 1), trade(8, 2)])
+    assert (raw.safe_position, raw.position) == (7, 9)
 
 
-def test_diffs_kept_anew_after_a_loss_are_all_a_book_needs() -> None:
+def test_diffs_that_wait_are_needed_beside_a_checkpoint() -> None:
     raw = partition()
-    raw.process(JOIN)
-    assert raw.safe_position == 0
-    raw.process([depth(3, 110, 112)])
+    raw.process([*JOIN, depth(3, 110, 112), trade(4, 1)])
+    raw.covering[b"BTCUSDT"] = (raw.position, raw.first_needed(raw.instruments[b"BTCUSDT"]))
+    raw.covers(b"BTCUSDT")
     assert raw.safe_position == 3
+    raw.process([snapshot(5, 111, [["9", "1"]], [["11", "1"]])])
+    raw.covering[b"BTCUSDT"] = (raw.position, raw.first_needed(raw.instruments[b"BTCUSDT"]))
+    raw.covers(b"BTCUSDT")
+    assert raw.safe_position == raw.position == 6

@@ -160,6 +160,6 @@ def test_until_a_diff_was_applied_the_join_rule_holds() -> None:
 
 def test_a_restored_book_goes_on_where_it_stood() -> None:
     one = spot()
-    one.restore(image(100), joined=True)
+    one.restore(image(100), joined=True, reason="")
     assert one.offer(diff(101, 101))
     assert one.last_id == 101

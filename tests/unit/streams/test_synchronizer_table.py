@@ -82,7 +82,9 @@ EVENTS: dict[str, Callable[[Synchronizer], object]] = {
     "an image in the stream": lambda book: book.replace(image(200, in_band=True, checksum=RIGHT)),
     "an image whose checksum is wrong": lambda book: book.replace(image(200, in_band=True, checksum=WRONG)),
     "the producer says frames are missing": lambda book: book.tell_lost("reconnect"),
-    "a checkpoint": lambda book: book.restore(image(300), joined=True),
+    "a checkpoint of a live book": lambda book: book.restore(image(300), joined=True, reason=""),
+    "one of a book that waited": lambda book: book.restore(image(300), joined=True, reason="gap"),
+    "one from before its first snapshot": lambda book: book.restore(image(-1), joined=False, reason="first"),
 }
 
 
@@ -107,6 +109,8 @@ NEW = Cell("taken", "LIVE", 104, 0, "", ("joins",))
 IGNORED = Cell("ignored", "LIVE", 105, 0, "", ("ignored_images",))
 WRONG_IMAGE = Cell("refused, all kept forgotten", "BUFFERING", 200, 0, "checksum", ("checksum_failures",))
 RESTORED = Cell("as it stood then", "LIVE", 300, 0)
+WAITING = Cell("as it stood then", "BUFFERING", 300, 0, "gap")
+NEVER = Cell("as it stood then", "EMPTY", -1, 0, "first")
 TABLE: dict[str, tuple[Cell, Cell, Cell]] = {
     "a change that follows": (FIRST, KEPT, Cell("applied", "LIVE", 107, 0, "", ("applied",))),
     "an old change": (FIRST, KEPT, Cell("dropped", "LIVE", 105, 0, "", ("old",))),
@@ -152,7 +156,9 @@ TABLE: dict[str, tuple[Cell, Cell, Cell]] = {
         Cell("nothing to lose", "BUFFERING", -1, 1, "first"),
         Cell("lost", "BUFFERING", 105, 0, "reconnect", ("losses",)),
     ),
-    "a checkpoint": (RESTORED, RESTORED, RESTORED),
+    "a checkpoint of a live book": (RESTORED, RESTORED, RESTORED),
+    "one of a book that waited": (WAITING, WAITING, WAITING),
+    "one from before its first snapshot": (NEVER, NEVER, NEVER),
 }
 
 

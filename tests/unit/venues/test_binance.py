@@ -114,12 +114,14 @@ FORCED = {
 
 def test_a_trade_of_a_selling_taker() -> None:
     [trade] = SPOT.decode("trade", frame("bnbbtc@trade", TRADE))
-    assert trade == Trade("12345", UNIT // 1000, 100 * UNIT, "SELL", 1672515782136000)
+    assert trade == Trade("12345", UNIT // 1000, 100 * UNIT, "SELL", 1672515782136000, sequence=12345)
 
 
 def test_an_aggregated_trade_says_so() -> None:
     [trade] = USDM.decode("aggTrade", frame("btcusdt@aggTrade", AGG))
-    assert trade == Trade("5933014", UNIT // 1000, 100 * UNIT, "BUY", 123456785000, aggregated=True)
+    assert trade == Trade(
+        "5933014", UNIT // 1000, 100 * UNIT, "BUY", 123456785000, aggregated=True, sequence=5933014
+    )
 
 
 @pytest.mark.parametrize("kind", ["INSURANCE_FUND", "ADL", "NA"])

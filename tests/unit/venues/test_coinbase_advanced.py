@@ -208,9 +208,9 @@ def test_trades_come_oldest_first_with_the_takers_side() -> None:
     event = {"type": "snapshot", "trades": [trade(1000, "SELL"), trade(999), trade(998, size="2")]}
     price, micros = 68_900_500 * UNIT // 1000, 1_775_572_202_789_012
     assert VENUE.decode("market_trades", frame("market_trades", [event])) == [
-        Trade("998", price, 2 * UNIT, "SELL", micros),
-        Trade("999", price, 15 * UNIT // 10_000, "SELL", micros),
-        Trade("1000", price, 15 * UNIT // 10_000, "BUY", micros),
+        Trade("998", price, 2 * UNIT, "SELL", micros, sequence=998),
+        Trade("999", price, 15 * UNIT // 10_000, "SELL", micros, sequence=999),
+        Trade("1000", price, 15 * UNIT // 10_000, "BUY", micros, sequence=1000),
     ]
 
 

@@ -186,7 +186,9 @@ def test_the_book_is_the_image_and_all_that_follows_it() -> None:
 
 def test_a_match_names_the_makers_side() -> None:
     [bought] = VENUE.decode("matches", frame(MATCH))
-    assert bought == Trade("1081862675", scaled(80691_53000000), scaled(1), "BUY", 1_787_628_957_198_335)
+    assert bought == Trade(
+        "1081862675", scaled(80691_53000000), scaled(1), "BUY", 1_787_628_957_198_335, sequence=1081862675
+    )
     [sold] = VENUE.decode("matches", frame(MATCH, side="buy"))
     assert isinstance(sold, Trade)
     assert sold.side == "SELL"

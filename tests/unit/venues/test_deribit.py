@@ -206,8 +206,8 @@ def test_an_empty_side_of_a_quote_has_no_price(price: str, amount: str) -> None:
 def test_a_trade_has_the_takers_side_and_an_id_that_may_be_text() -> None:
     data = f"[{TRADE},{TRADE.replace('403691824', 'ETH-284830839').replace('sell', 'buy')}]"
     assert SWAP.decode("trades", frame("trades.BTC-PERPETUAL.100ms", data)) == [
-        Trade("403691824", n("92294.5"), n("10"), "SELL", 1765531356452000),
-        Trade("ETH-284830839", n("92294.5"), n("10"), "BUY", 1765531356452000),
+        Trade("403691824", n("92294.5"), n("10"), "SELL", 1765531356452000, sequence=271252854),
+        Trade("ETH-284830839", n("92294.5"), n("10"), "BUY", 1765531356452000, sequence=271252854),
     ]
 
 

@@ -128,7 +128,9 @@ def test_numbers_are_read_from_their_text(written: str, scaled: int) -> None:
 
 def test_a_trade_has_the_takers_side() -> None:
     [trade] = KRAKEN.decode("trade", TRADE)
-    assert trade == Trade("109116693", 837_443 * UNIT // 10, 44_780 * 10**10, "BUY", micros(26, 844_359))
+    assert trade == Trade(
+        "109116693", 837_443 * UNIT // 10, 44_780 * 10**10, "BUY", micros(26, 844_359), sequence=109116693
+    )
     [trade] = KRAKEN.decode("trade", TRADE.replace(b'"buy"', b'"sell"'))
     assert isinstance(trade, Trade)
     assert trade.side == "SELL"

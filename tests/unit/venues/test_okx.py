@@ -131,7 +131,14 @@ def test_the_best_levels_and_an_empty_side() -> None:
 def test_several_matches_in_one_are_an_aggregate_with_the_last_one_s_id() -> None:
     [trade] = SPOT.decode("trades", frame("trades", TRADE))
     assert trade == Trade(
-        "130639474", scaled("42219.9"), scaled("0.12060306"), "BUY", 1630048897897000, aggregated=True
+        "130639474",
+        scaled("42219.9"),
+        scaled("0.12060306"),
+        "BUY",
+        1630048897897000,
+        aggregated=True,
+        sequence=130639474,
+        count=3,
     )
 
 

@@ -1,0 +1,62 @@
+"""What the ledger says of one book: a loss opens a gap, the next join closes it. The first join closes nothing."""
+
+from __future__ import annotations
+
+from schemas.gap_events import Cause, Healing
+from streams.emitter import Emitter, Place
+from streams.gaps import Gap, Gaps, cause_of
+from streams.synchronizer import Loss, Synchronizer
+
+__all__ = ["BookGaps"]
+
+_STREAM = "book"
+
+
+class BookGaps:
+    """Losses and joins are noted while a record is processed and told when it is done, after its other events."""
+
+    def __init__(self, gaps: Gaps, emitter: Emitter) -> None:
+        self._gaps = gaps
+        self._emitter = emitter
+        self._noted: list[tuple[Loss, Cause] | Healing] = []
+        self.cause: Cause = "sequence"
+        self.cause_at: int | None = None
+        """Why changes after the one with this id may be missing, as the producer told."""
+
+    def tell(self, cause: Cause, last_id: int) -> None:
+        """Changes may be missing from here on; only the next one shows it."""
+        self.cause, self.cause_at = cause, last_id
+
+    def note_loss(self, synchronizer: Synchronizer) -> bool:
+        """Take notice of a loss; False where there was none."""
+        loss, synchronizer.loss = synchronizer.loss, None
+        if loss is None:
+            return False
+        cause = cause_of(loss.reason)
+        if cause in ("sequence", "restart") and self.cause_at == synchronizer.last_id:
+            cause = self.cause
+        self._noted.append((loss, cause))
+        return True
+
+    def note_join(self, healed: Healing) -> None:
+        """The book is whole again."""
+        self._noted.append(healed)
+
+    def note_failure(self) -> None:
+        """An image came that did not bring the book back."""
+        if self._gaps.book is not None:
+            self._gaps.book.attempts += 1
+
+    def settle(self, opened_micros: int, exchange_micros: int | None, place: Place) -> None:
+        """Tell what was noted. ``opened_micros``: when the last frame before was received."""
+        gaps = self._gaps
+        for noted in self._noted:
+            if isinstance(noted, tuple):
+                loss, cause = noted
+                gap = Gap("", _STREAM, cause, opened_micros, loss.expected, loss.seen)
+                gaps.book = gaps.open_gap(gap, exchange_micros, self._emitter, place)
+            elif gaps.book is not None:
+                gaps.book.attempts += 1
+                gaps.close_gap(gaps.book, noted, exchange_micros, self._emitter, place, complete=True)
+                gaps.book = None
+        self._noted.clear()
