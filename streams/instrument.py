@@ -8,7 +8,7 @@ from schemas.events import EventWriter, Reason, State
 from streams.book import Book, Top
 from streams.emitter import Emitter, Events, Place
 from streams.synchronizer import Phase, Synchronizer
-from venues.messages import BestBidAsk, BookDiff, BookImage, BookLost, Message, Trade
+from venues.messages import BackfillEnd, BestBidAsk, BookDiff, BookImage, BookLost, Message, Trade
 from venues.units import Unit
 
 __all__ = ["Instrument"]
@@ -17,7 +17,8 @@ CROSSED_MICROS = 5_000_000
 """A book crossed for longer than this, in event time, is lost, unless it came so: half-sent changes pass sooner."""
 
 _RECENT_TRADES = 1000
-_POLLED = -1
+_ASKED_FOR = -1
+"""In place of the time of a trade that came over REST."""
 
 
 class Instrument:
@@ -61,7 +62,7 @@ class Instrument:
         self.repeated_trades = 0
         """Trades passed over because they had come before."""
         self.recent_trades: dict[str, int | None] = {}
-        """Ids of the trades seen last, oldest first, with their times (µs; :data:`_POLLED`): part of the book's checkpoint."""
+        """Ids of the trades seen last, oldest first, with their times (µs; :data:`_ASKED_FOR`): part of the book's checkpoint."""
         self.checks_trades = checks_trades
         self._interval_micros = interval_micros
 
@@ -90,21 +91,21 @@ class Instrument:
                 self._image(message, place)  # type: ignore[arg-type]
             elif kind is BookLost:
                 self.synchronizer.tell_lost(message.reason)  # type: ignore[union-attr]
-            else:
+            elif kind is not BackfillEnd:
                 emitter.beside_the_book(message, place)  # type: ignore[arg-type]
 
     def _trade(self, trade: Trade, place: Place) -> None:
-        polled = place[0] == "poll"
-        self.checks_trades |= polled
+        asked_for = place[0] != "ws"
+        self.checks_trades |= asked_for
         recent, time_micros = self.recent_trades, trade.exchange_time_micros
         if self.checks_trades and trade.trade_id in recent:
-            # A market that began anew counts from the start again, at other times; a poll's times are coarser than a socket's.
+            # A market that began anew counts from the start again, at other times; REST's times may be coarser than a socket's.
             before = recent[trade.trade_id]
-            if polled or before in (_POLLED, time_micros):
+            if asked_for or before in (_ASKED_FOR, time_micros):
                 self.repeated_trades += 1
                 return
             del recent[trade.trade_id]
-        recent[trade.trade_id] = _POLLED if polled else time_micros
+        recent[trade.trade_id] = _ASKED_FOR if asked_for else time_micros
         if len(recent) > _RECENT_TRADES:
             del recent[next(iter(recent))]
         self.trades += 1

@@ -18,7 +18,7 @@ from schemas.events import EventWriter
 from streams.emitter import Events
 from streams.instrument import Instrument
 from streams.synchronizer import Phase, Synchronizer
-from venues import polled
+from venues import backfill_end, polled
 from venues.interface import Venue
 from venues.messages import BookDiff, BookImage, BookLost, Message
 from venues.units import BASE, unit
@@ -200,7 +200,9 @@ class RawPartition:
             return (BookLost(value.decode("utf-8", "replace")),)
         if kind == b"poll":
             return polled.decode(channel, value)
-        return self.venue.decode(channel, value)
+        if channel == backfill_end.END_CHANNEL:
+            return (backfill_end.read_end(value),)
+        return self.venue.decode_backfill(value)
 
     def _lose(self, record: RawRecord) -> None:
         """A change of this book cannot be read. Not every exchange has numbers by which the next one would show it."""

@@ -8,8 +8,20 @@ from typing import ClassVar, TypeVar
 import msgspec
 
 from bookmill.errors import ConfigurationError, FrameError
-from venues.interface import Channel, Continuity, KeepAlive, Levels, Limits, RestRequest, Route, Verdict
-from venues.messages import BookDiff, BookImage, Checksum, Message
+from venues.history import NoHistory
+from venues.interface import (
+    Backfill,
+    Channel,
+    Continuity,
+    KeepAlive,
+    Levels,
+    Limits,
+    RestRequest,
+    Route,
+    TradeSpan,
+    Verdict,
+)
+from venues.messages import BookDiff, BookImage, Checksum, Message, Trade
 from venues.numbers import ScaledNumbers
 
 __all__ = ["UNREADABLE", "Adapter", "Decoder", "Following", "Ordered", "Routes", "chunks", "dated"]
@@ -47,6 +59,7 @@ class Adapter:
     market_wide: frozenset[str] = frozenset()
     ccxt_id: str = ""
     by_ccxt: bool = False
+    key_header: str = ""
 
     _decoders: ClassVar[Mapping[str, str]] = {}
     """Method by the venue's channel name; a name that ends in ``*`` stands for all that begin so."""
@@ -90,6 +103,30 @@ class Adapter:
     def decode_snapshot(self, body: bytes) -> BookImage:  # noqa: ARG002  same
         """There is none."""
         raise FrameError(f"{self.exchange}.{self.market} has no REST snapshots.")
+
+    def backfill(
+        self,
+        wire_symbol: str,  # noqa: ARG002  for venues that have one
+        span: TradeSpan,  # noqa: ARG002  same
+        *,
+        aggregated: bool,  # noqa: ARG002  same
+        has_key: bool,  # noqa: ARG002  same
+    ) -> Backfill:
+        """There is no history to ask for."""
+        return NoHistory(f"{self.exchange}.{self.market} has no past trades to ask for.")
+
+    def decode_backfill(self, body: bytes) -> Sequence[Trade]:
+        """Read by :meth:`_past_trades`; raises :class:`FrameError`."""
+        try:
+            return self._past_trades(body)
+        except FrameError:
+            raise
+        except _MISREAD as error:
+            raise FrameError(f"Not an answer of {self.exchange} with past trades: {error}.") from error
+
+    def _past_trades(self, body: bytes) -> Sequence[Trade]:  # noqa: ARG002  same
+        """There are none."""
+        raise FrameError(f"{self.exchange}.{self.market} has no past trades to ask for.")
 
     def used_weight(self, headers: Mapping[str, str]) -> int | None:  # noqa: ARG002  same
         """The exchange does not tell."""

@@ -15,6 +15,7 @@ import msgspec
 from venues.units import BASE, Unit
 
 __all__ = [
+    "BackfillEnd",
     "BestBidAsk",
     "BookDiff",
     "BookImage",
@@ -93,6 +94,20 @@ class BookImage(msgspec.Struct, frozen=True):
     checksum: Checksum | None = None
 
 
+class BackfillEnd(msgspec.Struct, frozen=True, gc=False):
+    """The exchange has been asked for the missing trades from ``first_id`` to ``last_id``, or between two times.
+
+    ``complete``: it has told all there are; ``reason``: why not.
+    """
+
+    first_id: str | None
+    last_id: str | None
+    complete: bool
+    reason: str
+    since_micros: int | None = None
+    until_micros: int | None = None
+
+
 class BookLost(msgspec.Struct, frozen=True):
     """Frames are missing that only the producer can know of: the book cannot be trusted until an image comes."""
 
@@ -149,7 +164,16 @@ class Liquidation(msgspec.Struct, frozen=True, gc=False):
 
 
 Message: TypeAlias = (
-    Trade | BestBidAsk | BookDiff | BookImage | BookLost | Ticker | Kline | Derivative | Liquidation
+    Trade
+    | BestBidAsk
+    | BookDiff
+    | BookImage
+    | BookLost
+    | BackfillEnd
+    | Ticker
+    | Kline
+    | Derivative
+    | Liquidation
 )
 
 
