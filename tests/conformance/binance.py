@@ -250,6 +250,7 @@ MATERIAL = (
         open_points=(
             "What a pong with another payload than its ping's brings.",
             "Whether compression is offered.",
+            "That `historicalTrades` asks for no key there.",
         ),
     ),
     Material(

@@ -420,6 +420,7 @@ _CONTRACT_EVIDENCE: Mapping[str, Evidence] = {
 _OPEN = (
     "After how long an idle connection is ended: the documents say 10 minutes, 61 s were seen behind a relay.",
     "Whether a list with one bad topic can succeed in part.",
+    "That `execId` of `recent-trade` is the stream's trade id on every market.",
 )
 
 _SPOT = Material(

@@ -520,6 +520,7 @@ MATERIAL = (
         open_points=(
             "Whether `sequence_num` counts the frames of a connection, as documents and a probe say, or of a product.",
             "How often REST may be asked.",
+            "How many trades an answer of `ticker` holds at most, how far back it goes, whether `end` is included.",
         ),
     ),
 )

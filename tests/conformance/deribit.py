@@ -457,7 +457,10 @@ _SWAP = Material(
         "C08": "its books have no checksum",
         "C13": "images come in the stream, before the diffs they belong to",
     },
-    open_points=("How books with one side or none are sent.",),
+    open_points=(
+        "How books with one side or none are sent.",
+        "How far back trades can be asked for by `trade_seq`.",
+    ),
 )
 
 MATERIAL = (

@@ -370,6 +370,7 @@ MATERIAL = (
         not_applicable={"C13": "images come in the stream, before the diffs they belong to"},
         open_points=(
             "How many messages a second and streams a connection are allowed: neither is published.",
+            "Whether `Trades` behind `since` leaves that very moment out: it is asked from a microsecond before.",
             "That a refusal repeats the `req_id` of its request.",
             "The recorded book's digits are real, its JSON was printed anew with the decimals of the wire.",
         ),
