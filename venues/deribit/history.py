@@ -42,6 +42,6 @@ def way(wire_symbol: str, span: TradeSpan) -> Backfill:
 
 def _read(body: bytes) -> list[Past]:
     try:
-        return [Past(trade.trade_seq, trade.timestamp * 1000) for trade in wire.read_past_trades(body)]
+        return [Past(trade.trade_seq or 0, trade.timestamp * 1000) for trade in wire.read_past_trades(body)]
     except UNREADABLE as error:
         raise FrameError(f"Not an answer of Deribit with past trades: {error}.") from error

@@ -70,7 +70,7 @@ class Trade(msgspec.Struct, gc=False):
     direction: Literal["buy", "sell"]
     timestamp: Millis
     liquidation: Literal["M", "T", "MT", "none"] | None = None
-    trade_seq: Id = 0
+    trade_seq: Id | None = None
 
 
 class Quote(msgspec.Struct):
@@ -246,7 +246,7 @@ def read_trades(frame: bytes) -> list[Trade]:
 
 def read_past_trades(body: bytes) -> list[Trade]:
     """``get_last_trades_by_instrument`` and ``…_and_time``, oldest first."""
-    return sorted(_decode_past_trades(body).result.trades, key=lambda trade: trade.trade_seq)
+    return sorted(_decode_past_trades(body).result.trades, key=lambda trade: trade.trade_seq or 0)
 
 
 def read_quote(frame: bytes) -> Quote:
