@@ -157,6 +157,9 @@ class MarketSettings(_Section):
     proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = None
     """`http://`, `https://` (CONNECT) or `socks5://` (it resolves the names) with `host:port` and, where it asks for them, `user:password@`: sockets and REST go through it and no other way."""
 
+    api_key: SecretStr | None = None
+    """Sent with REST calls that want one, and no others: Binance's `historicalTrades` of USD-M, by which trades older than the last thousand are fetched. It needs no permission at all."""
+
 
 class ProducerSettings(_Section):
     """Connections and buffers of a producer."""
@@ -181,6 +184,8 @@ class ProducerSettings(_Section):
     """A book whose images come in its stream is subscribed anew once in so long at most; less often while that does not help."""
     instruments_refresh_s: float = Field(3600.0, gt=0)
     """The exchange's list of instruments is asked for anew once in so long."""
+    backfill_pages: PositiveInt = 50
+    """Most answers of REST that are asked for to fetch the trades of one gap; a gap of more stays incomplete."""
     rest_weight_share: float = Field(0.5, gt=0, le=1)
     """Part of the exchange's REST weight that may be spent."""
     poll_after_s: float | None = Field(60.0, gt=0)

@@ -131,8 +131,12 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
 
     def receive(request: Request) -> None:
         market = markets.get((request.exchange, request.market))
-        if market is not None and request.kind == "resync":
+        if market is None:
+            return
+        if request.kind == "resync":
             loop.call_soon_threadsafe(market.resync, request.wire_symbol, request.asked_s)
+        elif request.kind == "backfill":
+            loop.call_soon_threadsafe(market.backfill, request.wire_symbol, request.span, request.asked_s)
 
     control = ControlReader(settings.kafka, addresses.kafka, registered, receive)
     part = ProducerPart(list(markets.values()), writer, control)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -24,8 +24,9 @@ from bookmill.errors import UnavailableError
 from bookmill.kafka import client_config
 from bookmill.settings import KafkaSettings
 from schemas.catalogue import CONTROL_REQUESTS
+from venues.interface import TradeSpan
 
-__all__ = ["ControlReader", "Request", "TradeSpan"]
+__all__ = ["ControlReader", "Request"]
 
 _log = structlog.get_logger(__name__)
 
@@ -34,16 +35,6 @@ _POLL_S = 0.2
 _NO_REQUEST = (ValueError, EOFError, LookupError, OverflowError, TypeError)
 """What fastavro makes of bytes that are none: a text cut short, an enum's symbol that is not there, a year 90000."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class TradeSpan:
-    """Trades that are missing: from the first id to the last, both included, and between which times (µs since the epoch)."""
-
-    first_id: str | None = None
-    last_id: str | None = None
-    since_micros: int | None = None
-    until_micros: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ class Request:
     kind: str
     reason: str
     asked_s: float
-    span: TradeSpan = TradeSpan()
+    span: TradeSpan = field(default_factory=TradeSpan)
     producer: str = ""
 
 

@@ -11,6 +11,7 @@ import structlog
 from bookmill.backoff import Backoff
 from bookmill.errors import ConfigurationError, FrameError, RefusedError, UnavailableError
 from bookmill.settings import MarketSettings, ProducerSettings
+from producers.backfill import Backfills
 from producers.connection import Answer
 from producers.dead_letters import write_dead_letter
 from producers.instruments import Choice, choose
@@ -23,7 +24,7 @@ from producers.rest import Rest
 from producers.resubscriptions import Resubscriptions
 from producers.snapshots import Snapshots
 from producers.stream import Stream
-from venues.interface import Control, Route, StreamOptions, Venue
+from venues.interface import Control, Route, StreamOptions, TradeSpan, Venue
 from venues.messages import Instrument
 
 __all__ = ["Market"]
@@ -54,6 +55,7 @@ class Market:
         self.lines: list[Line] = []
         self.streams: list[Stream] = []
         self.snapshots: Snapshots | Resubscriptions | None = None
+        self.backfills: Backfills | None = None
         self.errors = 0
         self.strange = 0
         self.error = ""
@@ -115,6 +117,8 @@ class Market:
             if not self.polling.always:
                 self.snapshots = self._images(by_wire)
                 group.create_task(self.snapshots.run())
+                self.backfills = self._past_trades(by_wire, options)
+                group.create_task(self.backfills.run())
             group.create_task(self._watch_listing())
             polling = self.polling.run(
                 by_wire,
@@ -175,6 +179,20 @@ class Market:
             levels=self._settings.snapshot_depth,
         )
 
+    def _past_trades(self, instruments: Mapping[str, Instrument], options: StreamOptions) -> Backfills:
+        """Who serves requests for trades that are missing."""
+        return Backfills(
+            self.venue,
+            self.rest,
+            self._writer,
+            self._topic,
+            instruments=instruments,
+            connection=f"{self._id}-backfill",
+            most_pages=self._settings.backfill_pages,
+            aggregated=options.aggregated_trades,
+            has_key=self._market.api_key is not None,
+        )
+
     def _stream(self, route: Route, instrument: Instrument) -> Stream:
         return Stream(
             route,
@@ -215,6 +233,11 @@ class Market:
         """A book needs an image; ``asked_s``: when it was wanted, Unix seconds."""
         if self.snapshots is not None:
             self.snapshots.request(wire_symbol, asked_s)
+
+    def backfill(self, wire_symbol: str, span: TradeSpan, asked_s: float) -> None:
+        """Trades are missing; ``asked_s``: when they were wanted, Unix seconds."""
+        if self.backfills is not None:
+            self.backfills.request(wire_symbol, span, asked_s)
 
     async def _learn_instruments(self) -> Sequence[Instrument]:
         """Ask until the exchange answers: that it is away is shown, and no reason to end."""
@@ -296,18 +319,18 @@ class Market:
 
     def health(self) -> dict[str, str]:
         """Problems by name, each with the market's name before it."""
-        problems: dict[str, str] = {}
-        if self.rest.problem:
-            problems["rest"] = self.rest.problem
+        asking = {
+            "rest": self.rest,
+            "snapshots": self.snapshots,
+            "backfill": self.backfills,
+            "polling": self.polling,
+        }
+        problems = {name: part.problem for name, part in asking.items() if part and part.problem}
         for line in self.lines:
             if line.state is not LineState.CONNECTED:
                 problems[line.name] = line.problem or line.state.value
             if line.missing:
                 problems[f"{line.name} streams"] = f"never delivered: {', '.join(line.missing)}"
-        if self.snapshots and self.snapshots.problem:
-            problems["snapshots"] = self.snapshots.problem
-        if self.polling.problem:
-            problems["polling"] = self.polling.problem
         if self.error:
             problems["refused"] = f"{self.errors} refusals on the socket, the last one: {self.error}"
         for route, reason in self.refused.items():

@@ -51,6 +51,7 @@ class Rest:
         settings: ProducerSettings,
         *,
         proxy: str | None = None,
+        key: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
@@ -61,6 +62,7 @@ class Rest:
         self._address = address.rstrip("/")
         self._settings = settings
         self._clock = clock
+        self._key = {venue.key_header: key} if key else None
         self._turn = asyncio.Lock()
         self._through = through(proxy)
         self._client = httpx2.AsyncClient(
@@ -76,6 +78,7 @@ class Rest:
             WeightBudget(venue.limits.weight_per_minute, settings.rest_weight_share),
             settings,
             proxy=market.proxy.get_secret_value() if market.proxy else None,
+            key=market.api_key.get_secret_value() if market.api_key else None,
         )
 
     async def close(self) -> None:
@@ -117,7 +120,11 @@ class Rest:
         """One call; None where there is no answer. ``problem`` tells what is wrong with it."""
         self.counts.calls += 1
         try:
-            answer = await self._client.get(self._address + request.path, params=dict(request.params))
+            answer = await self._client.get(
+                self._address + request.path,
+                params=dict(request.params),
+                headers=self._key if request.keyed else None,
+            )
         except httpx2.HTTPError as error:
             self.counts.failed += 1
             self._say(

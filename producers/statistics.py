@@ -9,6 +9,7 @@ from typing import Any
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from producers.backfill import BackfillCounts
 from producers.control import ControlReader
 from producers.kafka_writer import KafkaWriter
 from producers.line import LineCounts
@@ -30,6 +31,14 @@ _COUNTERS = {
     "snapshots": "Depth snapshots written to the raw topic.",
     "snapshots_refused": "Snapshot requests the exchange refused for good.",
     "snapshots_expired": "Snapshot requests that grew too old.",
+    "backfills": "Requests for missing trades that were asked to the end.",
+    "backfills_incomplete": "Of these, those of which the exchange has not told all.",
+    "backfills_refused": "Of these, those the exchange refused.",
+    "backfills_unreadable": "Requests for missing trades given up for an answer that was none.",
+    "backfills_expired": "Requests for missing trades that grew too old, or were given up.",
+    "backfills_overflowed": "Requests for missing trades that found too many others waiting.",
+    "backfill_pages": "Answers with past trades written to the raw topic.",
+    "backfill_trades": "Trades in them.",
     "rest_refused": "REST calls refused for their number (429, 418).",
     "polls": "Questions asked over REST in a socket's stead.",
     "poll_errors": "Of these, those without a good answer.",
@@ -139,6 +148,7 @@ class ProducerPart:
 
 def _counters(market: Market) -> dict[str, int]:
     snapshots = market.snapshots.counts if market.snapshots else None
+    backfills = market.backfills.counts if market.backfills else BackfillCounts()
     polling = market.polling.counts
     lines = {
         each.name: sum(getattr(line.counts, each.name) for line in market.lines)
@@ -154,6 +164,14 @@ def _counters(market: Market) -> dict[str, int]:
         "snapshots": snapshots.served if snapshots else 0,
         "snapshots_refused": snapshots.refused if snapshots else 0,
         "snapshots_expired": snapshots.expired if snapshots else 0,
+        "backfills": backfills.served,
+        "backfills_incomplete": backfills.incomplete,
+        "backfills_refused": backfills.refused,
+        "backfills_unreadable": backfills.unreadable,
+        "backfills_expired": backfills.expired,
+        "backfills_overflowed": backfills.overflowed,
+        "backfill_pages": backfills.pages,
+        "backfill_trades": backfills.trades,
         "rest_refused": market.rest.counts.refused,
         "polls": polling.polls,
         "poll_errors": polling.failed,
@@ -172,6 +190,7 @@ def _market(market: Market, counters: dict[str, int]) -> dict[str, Any]:
         "unknown_symbols": list(market.choice.unknown) if market.choice else [],
         "polling": market.polling.instruments,
         "snapshots_waiting": market.snapshots.waiting if market.snapshots else 0,
+        "backfills_waiting": market.backfills.waiting if market.backfills else 0,
         "rest": asdict(market.rest.counts),
         "weight_used": market.rest.budget.used(now_s),
         "weight_limit": market.rest.budget.own_limit,

@@ -16,7 +16,8 @@ class RawHeaders:
 
     ``receive_time_ns``: Unix time in ns when the frame was read from the socket (or the REST answer was complete).
     ``kind``: ws, snapshot, poll, backfill, or lost: no frame but the producer's word that frames of the channel may be missing, its
-    value says why. ``channel``: the exchange's own name: depth, trade, aggTrade, bookTicker, snapshot, ….
+    value says why. ``channel``: the exchange's own name: depth, trade, aggTrade, bookTicker, snapshot, …; backfill: a page of
+    past trades, backfill.end: what is said behind the last one.
     ``connection``: id of the connection, ``frame``: its frame counter from 0; together they show a loss inside a producer.
     ``symbol``: BASE-QUOTE by the exchange's own metadata, so that no consumer has to guess it from the wire symbol.
     ``unit``: what the exchange's quantities are, as ``venues.units`` writes it; base units, which most are, have no header.

@@ -16,7 +16,7 @@ from simulator.instruments import Instrument
 
 __all__ = ["Aggregate", "Fill", "History", "Minute"]
 
-_KEPT = 1000  # the most that one REST call may ask for
+_KEPT = 10_000  # the exchange keeps all of them, a month on futures
 _MINUTES_A_DAY = 24 * 60
 
 

@@ -35,11 +35,12 @@ _INTERVALS = {
 
 
 class BadParameterError(Exception):
-    """The exchange's error code and text."""
+    """The exchange's error code and text, and the HTTP status they come with."""
 
-    def __init__(self, code: int, text: str) -> None:
+    def __init__(self, code: int, text: str, status: int = 400) -> None:
         super().__init__(text)
         self.code = code
+        self.status = status
 
 
 def integer(query: Mapping[str, str], name: str, usual: int) -> int:
@@ -60,7 +61,14 @@ class Queries:
 
     def trades(self, feed: BinanceFeed, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """The latest, or those from ``fromId`` on; oldest first."""
-        limit = self._limit(query, 1000)
+        return self._trades(feed, query, 1000)
+
+    def historical_trades(self, feed: BinanceFeed, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The same, on futures no more than 500 of them."""
+        return self._trades(feed, query, 1000 if self._market == "spot" else 500)
+
+    def _trades(self, feed: BinanceFeed, query: Mapping[str, str], most: int) -> list[dict[str, Any]]:
+        limit = self._limit(query, most)
         fills = list(feed.history.fills)
         if "fromId" in query:
             first = integer(query, "fromId", 0)

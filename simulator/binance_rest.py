@@ -44,7 +44,7 @@ class BinanceRest:
         queries = Queries(rules.market)
         self._queries: dict[str, _Query] = {
             "trades": queries.trades,
-            "historicalTrades": queries.trades,
+            "historicalTrades": queries.historical_trades,
             "aggTrades": queries.agg_trades,
             "klines": queries.klines,
             "ticker/24hr": queries.ticker,
@@ -67,7 +67,7 @@ class BinanceRest:
                 return await self._depth(request, books, faults)
             return self._answer(name, request, books)
         except BadParameterError as error:
-            return json_response({"code": error.code, "msg": str(error)}, 400)
+            return json_response({"code": error.code, "msg": str(error)}, error.status)
 
     def _answer(self, name: str, request: Request, books: Books) -> Response:
         if name == "ping":
@@ -103,6 +103,8 @@ class BinanceRest:
 
     def _query(self, name: str, request: Request) -> Response:
         """A call about one instrument; without one about all, where that can be asked. COIN-M answers some in lists always."""
+        if name in self._rules.keyed and not request.headers.get("x-mbx-apikey"):
+            raise BadParameterError(-2014, "API-key format invalid.", 401)
         query, feeds = self._queries[name], self._feeds
         weight, of_all = self._rules.weights.get(name, (0, None))
         if name == "klines":

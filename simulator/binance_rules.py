@@ -28,6 +28,7 @@ class RestRules:
     weights: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
     kline_weights: Weights = ()
     symbols_weights: Weights = ()  # of a call that names several instruments, by their number
+    keyed: frozenset[str] = frozenset()  # calls that want a key
 
 
 _FUTURES_DEPTH: Weights = ((50, 2), (100, 5), (500, 10), (1000, 20))
@@ -63,8 +64,9 @@ USDM_REST = RestRules(
     default_limit=500,
     info_weight=1,
     fixed_limits=_FUTURES_LIMITS,
-    weights={**_FUTURES_WEIGHTS, "premiumIndex": (1, 10)},
+    weights={**_FUTURES_WEIGHTS, "historicalTrades": (200, None), "premiumIndex": (1, 10)},
     kline_weights=_FUTURES_KLINES,
+    keyed=frozenset({"historicalTrades"}),
 )
 COINM_REST = RestRules(
     "coinm",

@@ -20,6 +20,7 @@ __all__ = ["AdvancedAnswers", "advanced_book"]
 _PREFIX = "/api/v3/brokerage"
 _PATH = re.compile(rf"^{_PREFIX}/market/products/([^/]+)(?:/(candles|ticker))?$")
 _MOST_LEVELS, _MOST_BARS, _MOST_TRADES = 1000, 350, 100
+_FOREVER_S = 1 << 40
 _WIDTHS = {
     "ONE_MINUTE": 60,
     "FIVE_MINUTE": 300,
@@ -149,8 +150,12 @@ def _product(instrument: Instrument, product: str) -> dict[str, Any]:
 
 
 def _ticker(request: Request, ledger: Ledger, product: str) -> Response:
-    """The last trades, newest first, with the maker's side, and the best prices."""
+    """The last trades, of those from ``start`` to ``end`` (seconds, both included), newest first, with the maker's side, and the best
+    prices."""
     limit = number(request, "limit", _MOST_TRADES, _MOST_TRADES)
+    start_ms, end_ms = (
+        number(request, name, usual, _FOREVER_S) * 1000 for name, usual in (("start", 0), ("end", _FOREVER_S))
+    )
     price, size = ledger.price.text, ledger.quantity.text
     trades = [
         {
@@ -164,7 +169,7 @@ def _ticker(request: Request, ledger: Ledger, product: str) -> Response:
             "ask": "",
             "exchange": "coinbase",
         }
-        for fill in list(ledger.fills)[::-1][:limit]
+        for fill in [one for one in reversed(ledger.fills) if start_ms <= one.time_ms <= end_ms][:limit]
     ]
     best = [price(side[0]) for side in ledger.best] if ledger.best else ["", ""]
     return _answer({"trades": trades, "best_bid": best[0], "best_ask": best[1]})

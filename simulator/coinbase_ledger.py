@@ -16,7 +16,7 @@ from simulator.instruments import Instrument
 
 __all__ = ["Fill", "Ledger", "Numerals", "count_unsent", "far_levels", "micros_time", "trimmed_time"]
 
-_RECENT = 1000
+_RECENT = 10_000
 _MINUTES = 24 * 60
 _FIRST_SEQUENCE = 134_905_859_000
 
@@ -39,7 +39,7 @@ class Fill:
 
 
 class Ledger:
-    """Trades (the last 1000), best prices, the day's figures and its minutes of one instrument; ticks and lots.
+    """Trades (the last 10,000), best prices, the day's figures and its minutes of one instrument; ticks and lots.
 
     ``sequence`` numbers all that happens to the product, also what no public channel tells: it grows by holes.
     """

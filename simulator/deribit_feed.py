@@ -21,7 +21,7 @@ from simulator.instruments import Instrument
 
 __all__ = ["DeribitFeed", "Fill"]
 
-_TRADES_KEPT = 1000
+_TRADES_KEPT = 10_000
 _FIRST_TRADE_SEQ = 271_252_000
 
 
@@ -30,6 +30,7 @@ class Fill:
     """One trade as it was told."""
 
     seq: int
+    time_ms: int
     text: str
 
 
@@ -83,7 +84,7 @@ class DeribitFeed:
             f'"trade_id":"{"" if contract.base == "BTC" else f"{contract.base}-"}{trade_id}"'
             f"{more}}}"
         )
-        self.fills.append(Fill(self._trade_seq, text))
+        self.fills.append(Fill(self._trade_seq, self.time_ms, text))
         self._new_fills.append(text)
 
     def aggregate(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from simulator.deribit_charts import RESOLUTIONS
 from simulator.deribit_contracts import listing
-from simulator.deribit_feed import DeribitFeed
+from simulator.deribit_feed import DeribitFeed, Fill
 from simulator.limits import Verdict
 
 __all__ = ["CreditBudget", "Credits", "MarketData", "RpcError", "answer", "invalid"]
@@ -98,6 +98,7 @@ class MarketData:
             "public/get_instruments": self._instruments,
             "public/get_order_book": self._order_book,
             "public/get_last_trades_by_instrument": self._last_trades,
+            "public/get_last_trades_by_instrument_and_time": self._trades_between,
             "public/get_tradingview_chart_data": self._chart,
             "public/ticker": lambda params: f"{{{self.feed(params).ticker()}}}",
             "public/get_time": lambda _: str(time.time_ns() // 1_000_000),
@@ -150,9 +151,16 @@ class MarketData:
         fills, count = self.feed(params).fills, _whole(params, "count", 10, 1, _MOST_TRADES)
         first, last = (_whole(params, name, 0, 0, 1 << 62) for name in ("start_seq", "end_seq"))
         found = [fill for fill in fills if fill.seq >= first and (not last or fill.seq <= last)]
-        shown = found[:count] if first else found[-count:]
-        more = "true" if len(found) > len(shown) else "false"
-        return f'{{"trades":[{",".join(fill.text for fill in shown)}],"has_more":{more}}}'
+        return _told(found, count, params, from_first=first > 0)
+
+    def _trades_between(self, params: Mapping[str, Any]) -> str:
+        """Between two times, both included: the first of them where they are sorted upwards."""
+        fills, count = self.feed(params).fills, _whole(params, "count", 10, 1, _MOST_TRADES)
+        start_ms, end_ms = (
+            _whole(params, name, None, 0, 1 << 62) for name in ("start_timestamp", "end_timestamp")
+        )
+        found = [fill for fill in fills if start_ms <= fill.time_ms <= end_ms]
+        return _told(found, count, params, from_first=params.get("sorting") == "asc")
 
     def _chart(self, params: Mapping[str, Any]) -> str:
         """Columns, one entry for each candle."""
@@ -166,6 +174,17 @@ class MarketData:
         columns = {"ticks": [str(candle.start_ms) for candle in candles], **feed.columns(candles)}
         texts = ",".join(f'"{name}":[{",".join(values)}]' for name, values in columns.items())
         return f'{{"status":"{"ok" if candles else "no_data"}",{texts}}}'
+
+
+def _told(found: Sequence[Fill], count: int, params: Mapping[str, Any], *, from_first: bool) -> str:
+    """So many of the trades, from the first or up to the last of them; oldest first unless ``sorting`` says ``desc``."""
+    sorting = params.get("sorting", "default")
+    if sorting not in ("asc", "desc", "default"):
+        raise invalid("sorting", "must be asc, desc or default")
+    shown = found[:count] if from_first else found[-count:]
+    more = "true" if len(found) > len(shown) else "false"
+    texts = [fill.text for fill in (reversed(shown) if sorting == "desc" else shown)]
+    return f'{{"trades":[{",".join(texts)}],"has_more":{more}}}'
 
 
 def _whole(params: Mapping[str, Any], name: str, usual: int | None, least: int, most: int) -> int:

@@ -14,7 +14,7 @@ INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10_080, 21_600)
 """Minutes of a bar."""
 
 _MINUTE_MS = 60_000
-_FILLS = 1000
+_FILLS = 10_000
 _CANDLES = 720
 
 

@@ -133,13 +133,9 @@ class KrakenRest:
     def _trades(self, request: Request) -> dict[str, Any]:
         """Behind ``since`` (nanoseconds), oldest first; without it the last ones. ``last`` is where to go on."""
         name, feed = self._pair(request)
-        since = request.query.get("since")
+        since = _number(request, "since", 0) if "since" in request.query else None
         count = min(_number(request, "count", _MOST_TRADES), _MOST_TRADES)
-        fills = [
-            fill
-            for fill in feed.figures.fills
-            if since is None or fill.time_micros * 1000 > _number(request, "since", 0)
-        ]
+        fills = [fill for fill in feed.figures.fills if since is None or fill.time_micros * 1000 > since]
         chosen = fills[:count] if since is not None else fills[-count:]
         rows = [
             [
@@ -153,7 +149,7 @@ class KrakenRest:
             ]
             for fill in chosen
         ]
-        last = str(chosen[-1].time_micros * 1000) if chosen else since or "0"
+        last = str(chosen[-1].time_micros * 1000) if chosen else str(since or 0)
         return {name: rows, "last": last}
 
     def _all(self) -> Iterable[KrakenFeed]:

@@ -25,7 +25,7 @@ __all__ = ["OkxFeed"]
 _HEARTBEAT_MS = 60_000
 _EVERY_S = {"open-interest": 3, "funding-rate": 30}
 _LIQUIDATION_S = 10
-_KEPT_TRADES = 500
+_KEPT_TRADES = 10_000
 
 
 class OkxFeed:

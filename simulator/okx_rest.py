@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from simulator.dialect import Books
@@ -24,6 +25,7 @@ _CALLS: Mapping[str, int] = {  # in 2 s
     "public/instruments": 20,
     "market/books": 40,
     "market/trades": 100,
+    "market/history-trades": 20,
     "market/ticker": 20,
     "market/candles": 40,
     "public/mark-price": 10,
@@ -32,7 +34,7 @@ _CALLS: Mapping[str, int] = {  # in 2 s
     "public/time": 10,
 }
 _FOREVER_MS = 1 << 53
-_MOST_LEVELS, _MOST_TRADES, _MOST_CANDLES = 400, 500, 300
+_MOST_LEVELS, _MOST_TRADES, _MOST_PAST_TRADES, _MOST_CANDLES = 400, 500, 100, 300
 
 
 class _BadParameterError(Exception):
@@ -71,6 +73,7 @@ class OkxRest:
             answers: dict[str, Callable[[Mapping[str, str]], list[Any]]] = {
                 "public/instruments": self._instruments,
                 "market/trades": self._trades,
+                "market/history-trades": self._past_trades,
                 "market/ticker": lambda query: [self._feed(query).figures.ticker(_now_ms())],
                 "market/candles": self._candles,
                 "public/mark-price": lambda query: [self._feed(query).figures.mark_price(_now_ms())],
@@ -128,6 +131,16 @@ class OkxRest:
     def _trades(self, query: Mapping[str, str]) -> list[Any]:
         limit = min(_number(query, "limit", 100), _MOST_TRADES)
         return [json.loads(row) for row in list(reversed(self._feed(query).trades))[:limit]]
+
+    def _past_trades(self, query: Mapping[str, str]) -> list[Any]:
+        """Newest first, older than ``after`` and newer than ``before``: ids (type 1) or times (type 2)."""
+        by = {"1": "tradeId", "2": "ts"}.get(query.get("type", "1"))
+        if by is None:
+            raise _BadParameterError("51000", "Parameter type error", 400)
+        after, before = _number(query, "after", _FOREVER_MS), _number(query, "before", 0)
+        limit = min(_number(query, "limit", 100), _MOST_PAST_TRADES)
+        rows = (json.loads(row) for row in reversed(self._feed(query).trades))
+        return list(islice((row for row in rows if before < int(row[by]) < after), limit))
 
     def _candles(self, query: Mapping[str, str]) -> list[Any]:
         bar = query.get("bar", "1m")

@@ -19,13 +19,14 @@ _IDLE_S = 60.0
 
 @dataclass(frozen=True)
 class Request:
-    """One call. ``peer`` is the client's address without port."""
+    """One call. ``peer`` is the client's address without port; names of ``headers`` are in small letters."""
 
     method: str
     path: str
     query: Mapping[str, str]
     body: bytes
     peer: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,4 +128,4 @@ class WebServer:
         body = await reader.readexactly(length)
         url = urlsplit(target)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
-        return Request(method, url.path, query, body, peer)
+        return Request(method, url.path, query, body, peer, headers)

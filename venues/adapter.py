@@ -8,7 +8,9 @@ from typing import ClassVar, TypeVar
 import msgspec
 
 from bookmill.errors import ConfigurationError, FrameError
+from venues.history import NoHistory
 from venues.interface import (
+    Backfill,
     Channel,
     Continuity,
     KeepAlive,
@@ -17,6 +19,7 @@ from venues.interface import (
     RestRequest,
     Route,
     TradeSequence,
+    TradeSpan,
     Verdict,
 )
 from venues.messages import BookDiff, BookImage, Checksum, Message, Trade
@@ -58,6 +61,7 @@ class Adapter:
     market_wide: frozenset[str] = frozenset()
     ccxt_id: str = ""
     by_ccxt: bool = False
+    key_header: str = ""
 
     _decoders: ClassVar[Mapping[str, str]] = {}
     """Method by the venue's channel name; a name that ends in ``*`` stands for all that begin so."""
@@ -102,7 +106,27 @@ class Adapter:
         """There is none."""
         raise FrameError(f"{self.exchange}.{self.market} has no REST snapshots.")
 
-    def decode_backfill(self, body: bytes) -> Sequence[Trade]:  # noqa: ARG002  same
+    def backfill(
+        self,
+        wire_symbol: str,  # noqa: ARG002  for venues that have one
+        span: TradeSpan,  # noqa: ARG002  same
+        *,
+        aggregated: bool,  # noqa: ARG002  same
+        has_key: bool,  # noqa: ARG002  same
+    ) -> Backfill:
+        """There is no history to ask for."""
+        return NoHistory(f"{self.exchange}.{self.market} has no past trades to ask for.")
+
+    def decode_backfill(self, body: bytes) -> Sequence[Trade]:
+        """Read by :meth:`_past_trades`; raises :class:`FrameError`."""
+        try:
+            return self._past_trades(body)
+        except FrameError:
+            raise
+        except _MISREAD as error:
+            raise FrameError(f"Not an answer of {self.exchange} with past trades: {error}.") from error
+
+    def _past_trades(self, body: bytes) -> Sequence[Trade]:  # noqa: ARG002  same
         """There are none."""
         raise FrameError(f"{self.exchange}.{self.market} has no past trades to ask for.")
 

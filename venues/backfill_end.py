@@ -11,9 +11,10 @@ import msgspec
 from bookmill.errors import FrameError
 from venues.adapter import UNREADABLE
 from venues.integers import Micros
+from venues.interface import TradeSpan
 from venues.messages import BackfillEnd
 
-__all__ = ["CHANNEL", "END_CHANNEL", "read_end"]
+__all__ = ["CHANNEL", "END_CHANNEL", "read_end", "write_end"]
 
 CHANNEL = "backfill"
 """The pages themselves."""
@@ -41,4 +42,11 @@ def read_end(value: bytes) -> BackfillEnd:
         raise FrameError(f"Not the end of a backfill: {error}.") from error
     return BackfillEnd(
         end.first_trade_id, end.last_trade_id, end.complete, end.reason, end.since_time, end.until_time
+    )
+
+
+def write_end(span: TradeSpan, *, complete: bool, reason: str) -> bytes:
+    """Its value, for the span that was asked for."""
+    return msgspec.json.encode(
+        _End(span.first_id, span.last_id, span.since_micros, span.until_micros, complete, reason)
     )

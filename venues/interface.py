@@ -16,6 +16,7 @@ from venues.messages import BookDiff, BookImage, Checksum, Instrument, Message, 
 
 __all__ = [
     "CHANNELS",
+    "Backfill",
     "Channel",
     "ConnectionPlan",
     "Continuity",
@@ -27,6 +28,7 @@ __all__ = [
     "Route",
     "StreamOptions",
     "TradeSequence",
+    "TradeSpan",
     "Venue",
     "Verdict",
 ]
@@ -149,11 +151,44 @@ class ConnectionPlan:
 
 @dataclass(frozen=True)
 class RestRequest:
-    """One GET below the market's REST address and what it costs of the exchange's weight."""
+    """One GET below the market's REST address and what it costs of the exchange's weight.
+
+    ``keyed``: it has to carry the user's key, in the header :attr:`Venue.key_header` names.
+    """
 
     path: str
     params: Mapping[str, str]
     weight: int
+    keyed: bool = False
+
+
+@dataclass(frozen=True)
+class TradeSpan:
+    """Trades that are missing: from the first number to the last, both included, and between which times (µs since the epoch).
+
+    Numbers are those by which the venue counts an instrument's trades: their ids, on Deribit ``trade_seq``.
+    """
+
+    first_id: str | None = None
+    last_id: str | None = None
+    since_micros: int | None = None
+    until_micros: int | None = None
+
+
+class Backfill(Protocol):
+    """The way through an exchange's past trades, page by page: ask :meth:`request`, give its answer to :meth:`take`, until there is none.
+
+    ``complete`` says then whether the exchange has told all of the span, ``reason`` why not.
+    """
+
+    complete: bool
+    reason: str
+
+    def request(self) -> RestRequest | None:
+        """The next page to ask for; None when all has come, or no more can."""
+
+    def take(self, body: bytes) -> int:
+        """The answer to the request; returns how many trades are in it. Raises :class:`FrameError`: nothing more can be asked then."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +241,8 @@ class Venue(Protocol):
     """ccxt's name of the exchange; empty where it cannot be polled."""
     by_ccxt: bool
     """Whether there is nothing but ccxt: no socket to listen to, and no REST call of ours."""
+    key_header: str
+    """The header of REST calls that carries a user's key, where some of them want one; empty: none does."""
 
     def set_depth(self, depth: int) -> None:
         """Books with so many levels a side; raises :class:`ConfigurationError` where the venue does not offer them."""
@@ -247,5 +284,9 @@ class Venue(Protocol):
     def decode_snapshot(self, body: bytes) -> BookImage:
         """Read the answer to :meth:`snapshot_request`; raises :class:`FrameError`, also where there is no such request."""
 
+    def backfill(self, wire_symbol: str, span: TradeSpan, *, aggregated: bool, has_key: bool) -> Backfill:
+        """The way to trades that are missing. ``aggregated``: of the stream of folded trades, where there are both forms;
+        ``has_key``: requests may be ``keyed``."""
+
     def decode_backfill(self, body: bytes) -> Sequence[Trade]:
-        """Read a page of past trades; raises :class:`FrameError`, also where there are none."""
+        """Read one of its pages, oldest first; raises :class:`FrameError`, also where there are none."""

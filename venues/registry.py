@@ -74,6 +74,7 @@ def venue(exchange: str, market: str, *, chosen: MarketSettings | None = None) -
     if chosen is not None:
         _require_bars(made, chosen)
         _require_channels(made, chosen)
+        _require_key_is_asked_for(made, chosen)
         if chosen.depth is not None:
             made.set_depth(chosen.depth)
     return made
@@ -137,6 +138,14 @@ def _require_channels(made: Venue, chosen: MarketSettings) -> None:
         raise ConfigurationError(
             f"{name} has none of the bars in 'exchanges.{name}.kline_intervals'.",
             hint=f"It has {', '.join(bars)}.",
+        )
+
+
+def _require_key_is_asked_for(made: Venue, chosen: MarketSettings) -> None:
+    if chosen.api_key is not None and not made.key_header:
+        name = f"{made.exchange}.{made.market}"
+        raise ConfigurationError(
+            f"Setting 'exchanges.{name}.api_key' is of no use: {name} asks for no key.", hint="Leave it out."
         )
 
 

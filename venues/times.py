@@ -8,8 +8,9 @@ from functools import lru_cache
 
 from bookmill.errors import FrameError
 
-__all__ = ["rfc3339_micros", "yymmdd"]
+__all__ = ["rfc3339_micros", "seconds_micros", "yymmdd"]
 
+_DIGITS = re.compile(r"\d{1,12}", re.ASCII)
 _SECOND = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)", re.ASCII)
 
 
@@ -26,6 +27,14 @@ def rfc3339_micros(text: str) -> int:
         if len(text) == 20:
             return seconds * 1_000_000
     raise FrameError(f"Not a time in UTC: {text[:40]!r}.")
+
+
+def seconds_micros(text: str) -> int:
+    """``1790358506.844359`` in microseconds: seconds since the epoch, digits behind the sixth cut off. Raises :class:`FrameError`."""
+    whole, _, fraction = text.partition(".")
+    if _DIGITS.fullmatch(whole) and (not fraction or _DIGITS.fullmatch(fraction)):
+        return int(whole) * 1_000_000 + int(fraction[:6].ljust(6, "0"))
+    raise FrameError(f"Not a time in seconds: {text[:40]!r}.")
 
 
 def yymmdd(time_ms: int) -> str:

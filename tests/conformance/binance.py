@@ -16,6 +16,8 @@ from tests.conformance.binance_samples import (
     USDM_SAMPLES,
     agg_trade,
     frame,
+    past_agg_trade,
+    past_trade,
     trade,
 )
 from tests.conformance.material import (
@@ -25,6 +27,7 @@ from tests.conformance.material import (
     Levels,
     Listed,
     Material,
+    Past,
 )
 from tests.recordings import NAMES, recording
 from venues.interface import Channel, ConnectionPlan
@@ -72,6 +75,9 @@ class _Futures(_Spot):
 
     def _more(self) -> dict[str, Any]:
         return {"T": self.time_ms - 1, "ps": self.wire_symbol, "st": 1, "pu": self.previous}
+
+
+_REFUSED = (b'{"code":-1121,"msg":"Invalid symbol."}',)
 
 
 def _asked(plan: ConnectionPlan) -> Sequence[Sequence[str]]:
@@ -209,6 +215,7 @@ MATERIAL = (
         wire_symbol="BTCUSDT",
         script=_Spot,
         trade=trade,
+        past=Past("/api/v3/historicalTrades", past_trade, "12345", _REFUSED),
         samples=SPOT_SAMPLES,
         controls=_CONTROLS,
         instruments=_SPOT_INFO,
@@ -243,6 +250,7 @@ MATERIAL = (
         open_points=(
             "What a pong with another payload than its ping's brings.",
             "Whether compression is offered.",
+            "That `historicalTrades` asks for no key there.",
         ),
     ),
     Material(
@@ -250,6 +258,7 @@ MATERIAL = (
         wire_symbol="BTCUSDT",
         script=_Futures,
         trade=trade,
+        past=Past("/fapi/v1/historicalTrades", past_trade, "12345", _REFUSED),
         samples=USDM_SAMPLES,
         controls=_CONTROLS,
         instruments=_USDM_INFO,
@@ -310,6 +319,7 @@ MATERIAL = (
         wire_symbol="BTCUSD_PERP",
         script=_Futures,
         trade=agg_trade,
+        past=Past("/dapi/v1/aggTrades", past_agg_trade, "424951", _REFUSED),
         samples=COINM_SAMPLES,
         controls=_CONTROLS,
         instruments=_COINM_INFO,

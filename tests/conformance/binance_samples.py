@@ -10,7 +10,16 @@ from tests.conformance.material import Sample, scaled
 from venues.interface import Route
 from venues.messages import BestBidAsk, BookDiff, Derivative, Kline, Liquidation, Side, Ticker, Trade
 
-__all__ = ["COINM_SAMPLES", "SPOT_SAMPLES", "USDM_SAMPLES", "agg_trade", "frame", "trade"]
+__all__ = [
+    "COINM_SAMPLES",
+    "SPOT_SAMPLES",
+    "USDM_SAMPLES",
+    "agg_trade",
+    "frame",
+    "past_agg_trade",
+    "past_trade",
+    "trade",
+]
 
 
 def frame(wire_symbol: str, stream: str, data: Mapping[str, Any]) -> bytes:
@@ -54,6 +63,34 @@ def agg_trade(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes
             "m": taker == "SELL",
         },
     )
+
+
+def past_trade(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
+    """``historicalTrades`` (section 3.4): the trade of :func:`trade`."""
+    row = {
+        "id": 12345,
+        "price": price,
+        "qty": quantity,
+        "quoteQty": "48.00",
+        "time": 1672515782136,
+        "isBuyerMaker": taker == "SELL",
+        "isBestMatch": True,
+    }
+    return json.dumps([row]).encode()
+
+
+def past_agg_trade(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
+    """``aggTrades`` (section 3.4): the trade of :func:`agg_trade`."""
+    row = {
+        "a": 424951,
+        "p": price,
+        "q": quantity,
+        "f": 606073,
+        "l": 606073,
+        "T": 1591261134199,
+        "m": taker == "SELL",
+    }
+    return json.dumps([row]).encode()
 
 
 SPOT_SAMPLES = (

@@ -15,6 +15,7 @@ from tests.conformance.material import (
     Levels,
     Listed,
     Material,
+    Past,
     Refusal,
     Sample,
     scaled,
@@ -91,6 +92,22 @@ def _trade(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
     return _json(
         {"topic": f"publicTrade.{wire_symbol}", "type": "snapshot", "ts": 1672304486868, "data": [trade]}
     )
+
+
+def _past(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
+    """``recent-trade`` (section 6.5): the trade of :func:`_trade`."""
+    trade = {
+        "execId": "20f43950-d8dd-5b31-9112-a178eb6023af",
+        "symbol": wire_symbol,
+        "price": price,
+        "size": quantity,
+        "side": taker.capitalize(),
+        "time": "1672304486865",
+        "isBlockTrade": False,
+        "isRPITrade": False,
+        "seq": "1783284617",
+    }
+    return _json({"retCode": 0, "retMsg": "OK", "result": {"category": "spot", "list": [trade]}, "time": 1})
 
 
 def _asked(plan: ConnectionPlan) -> Sequence[Sequence[str]]:
@@ -403,6 +420,7 @@ _CONTRACT_EVIDENCE: Mapping[str, Evidence] = {
 _OPEN = (
     "After how long an idle connection is ended: the documents say 10 minutes, 61 s were seen behind a relay.",
     "Whether a list with one bad topic can succeed in part.",
+    "That `execId` of `recent-trade` is the stream's trade id on every market.",
 )
 
 _SPOT = Material(
@@ -410,6 +428,12 @@ _SPOT = Material(
     wire_symbol="BTCUSDT",
     script=_Book,
     trade=_trade,
+    past=Past(
+        "/v5/market/recent-trade",
+        _past,
+        None,
+        (b'{"retCode":10001,"retMsg":"params error: symbol invalid","result":{},"retExtInfo":{},"time":1}',),
+    ),
     samples=(*_samples("BTCUSDT", inverse=False), _SPOT_TICKER),
     controls=_CONTROLS,
     instruments=_SPOT_BODY,

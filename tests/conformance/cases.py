@@ -40,4 +40,5 @@ CASES: Mapping[str, Case] = {
     "C18": Case("numbers in scientific notation are exact", number_cases.scientific),
     "C19": Case("zero is zero in every spelling", number_cases.zeros),
     "C20": Case("a frame that is broken costs itself and nothing else", fault_cases.malformed),
+    "C21": Case("a trade that REST tells is the trade that the stream brought", number_cases.past_trades),
 }

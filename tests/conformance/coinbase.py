@@ -15,6 +15,7 @@ from tests.conformance.material import (
     Levels,
     Listed,
     Material,
+    Past,
     Refusal,
     Sample,
     micros,
@@ -128,6 +129,34 @@ def _market_trade(wire_symbol: str, price: str, quantity: str, taker: Side) -> b
             "events": [{"type": "update", "trades": [trade]}],
         }
     )
+
+
+def _past_match(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
+    """``/products/{id}/trades`` (section 8.1): the trade of :func:`_match`, with the maker's side."""
+    row = {
+        "trade_id": 1081862675,
+        "side": _maker(taker),
+        "size": quantity,
+        "price": price,
+        "time": "2026-08-25T03:35:57.198335Z",
+    }
+    return _json([row])
+
+
+def _past_market_trade(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
+    """``market/products/{id}/ticker`` (section 8.2): the trade of :func:`_market_trade`, with the maker's side."""
+    trade = {
+        "trade_id": "995098700",
+        "product_id": wire_symbol,
+        "price": price,
+        "size": quantity,
+        "time": "2026-04-07T14:30:02.789012Z",
+        "side": _maker(taker).upper(),
+        "bid": "",
+        "ask": "",
+        "exchange": "coinbase",
+    }
+    return _json({"trades": [trade], "best_bid": "1", "best_ask": "2"})
 
 
 _EXCHANGE_TICKER = (
@@ -429,6 +458,7 @@ MATERIAL = (
         script=_ExchangeBook,
         ids=False,
         trade=_match,
+        past=Past("/products/BTC-USD/trades", _past_match, "1081862675", (b'{"message":"NotFound"}',)),
         samples=_EXCHANGE_SAMPLES,
         controls=_EXCHANGE_CONTROLS,
         instruments=_json(_PRODUCTS),
@@ -461,6 +491,12 @@ MATERIAL = (
         script=_AdvancedBook,
         ids=False,
         trade=_market_trade,
+        past=Past(
+            "/api/v3/brokerage/market/products/BTC-USD/ticker",
+            _past_market_trade,
+            "995098700",
+            (b'{"error":"NOT_FOUND","message":"Not found"}',),
+        ),
         samples=_ADVANCED_SAMPLES,
         controls=_ADVANCED_CONTROLS,
         instruments=_json({"products": _PRODUCTS, "num_products": len(_PRODUCTS)}),
@@ -484,6 +520,7 @@ MATERIAL = (
         open_points=(
             "Whether `sequence_num` counts the frames of a connection, as documents and a probe say, or of a product.",
             "How often REST may be asked.",
+            "How many trades an answer of `ticker` holds at most, how far back it goes, whether `end` is included.",
         ),
     ),
 )

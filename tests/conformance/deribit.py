@@ -23,6 +23,7 @@ from tests.conformance.material import (
     Levels,
     Listed,
     Material,
+    Past,
     Refusal,
     Sample,
     scaled,
@@ -98,6 +99,13 @@ def _trade(wire_symbol: str, price: str, quantity: str, taker: Side, liquidation
         f'"index_price":92276.75,"instrument_name":"{wire_symbol}","trade_seq":271252854,"mark_price":92287.11,'
         f'"tick_direction":2,"contracts":1.0,"trade_id":"403691824"{more}}}]',
     )
+
+
+def _past(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
+    """``get_last_trades_by_instrument`` (section 9): the trade of :func:`_trade`."""
+    notice = json.loads(_trade(wire_symbol, price, quantity, taker))
+    result = {"trades": notice["params"]["data"], "has_more": False}
+    return _json({"jsonrpc": "2.0", "result": result, "usIn": 1, "usOut": 2, "usDiff": 1, "testnet": False})
 
 
 def _common(wire_symbol: str) -> tuple[Sample, ...]:
@@ -417,6 +425,12 @@ _SWAP = Material(
     wire_symbol="BTC-PERPETUAL",
     script=_Book,
     trade=_trade,
+    past=Past(
+        "/api/v2/public/get_last_trades_by_instrument",
+        _past,
+        "271252854",
+        (b'{"jsonrpc":"2.0","error":{"code":10028,"message":"too_many_requests","data":null}}',),
+    ),
     samples=(
         *_common("BTC-PERPETUAL"),
         _chart("BTC-PERPETUAL", "460"),
@@ -443,7 +457,10 @@ _SWAP = Material(
         "C08": "its books have no checksum",
         "C13": "images come in the stream, before the diffs they belong to",
     },
-    open_points=("How books with one side or none are sent.",),
+    open_points=(
+        "How books with one side or none are sent.",
+        "How far back trades can be asked for by `trade_seq`.",
+    ),
 )
 
 MATERIAL = (

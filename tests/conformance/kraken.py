@@ -21,6 +21,7 @@ from tests.conformance.material import (
     Levels,
     Listed,
     Material,
+    Past,
     Refusal,
     Sample,
     micros,
@@ -129,6 +130,13 @@ def _trade(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
         f'{{"channel":"trade","type":"update","data":[{{"symbol":"{wire_symbol}","side":"{taker.lower()}","price":{price},'
         f'"qty":{quantity},"ord_type":"limit","trade_id":109116693,"timestamp":"2026-09-25T17:48:26.844359Z"}}]}}'
     ).encode()
+
+
+def _past(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
+    """``Trades`` (section 7.4): the trade of :func:`_trade`, its time a number of seconds."""
+    seconds = micros("2026-09-25T17:48:26.844359Z") / 10**6
+    row = f'["{price}","{quantity}",{seconds},"{taker.lower()[0]}","l","",109116693]'
+    return f'{{"error":[],"result":{{"{wire_symbol}":[{row}],"last":"1790358506844359123"}}}}'.encode()
 
 
 _TICKER = (
@@ -320,6 +328,12 @@ MATERIAL = (
         checksum_frames=_VECTORS,
         ids=False,
         trade=_trade,
+        past=Past(
+            "/0/public/Trades",
+            _past,
+            "109116693",
+            (b'{"error":["EQuery:Unknown asset pair"]}', b'{"error":["EAPI:Rate limit exceeded"]}'),
+        ),
         samples=_SAMPLES,
         controls=_CONTROLS,
         instruments=_PAIRS,
@@ -356,6 +370,7 @@ MATERIAL = (
         not_applicable={"C13": "images come in the stream, before the diffs they belong to"},
         open_points=(
             "How many messages a second and streams a connection are allowed: neither is published.",
+            "Whether `Trades` behind `since` leaves that very moment out: it is asked from a microsecond before.",
             "That a refusal repeats the `req_id` of its request.",
             "The recorded book's digits are real, its JSON was printed anew with the decimals of the wire.",
         ),

@@ -25,6 +25,7 @@ __all__ = [
     "Levels",
     "Listed",
     "Material",
+    "Past",
     "Refusal",
     "Sample",
     "micros",
@@ -98,6 +99,17 @@ class Listed:
     settle: str = ""
     status: str = ""
     expires: str = ""
+
+
+@dataclass(frozen=True)
+class Past:
+    """How REST tells trades of the past. ``path`` of the call; ``answer``: the page that holds the trade of :attr:`Material.trade`, of
+    which ``number`` is the count; None where trades are not counted. ``refusals``: answers that hold none, with status 200."""
+
+    path: str
+    answer: Callable[[str, str, str, Side], bytes]
+    number: str | None
+    refusals: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,6 +210,7 @@ class Material:
     documented: Documented
     asked: Callable[[ConnectionPlan], Sequence[Sequence[str]]]
     evidence: Mapping[str, Evidence]
+    past: Past
     numbered: Callable[[int], str] = "S{}USDT".format
     keep_alive_answer: bytes | None = None
     refusal: Refusal | None = None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bookmill.errors import FrameError
 from schemas.catalogue import TRADES
 from tests.conformance.book_cases import begun
 from tests.conformance.material import Material, micros, scaled
 from tests.conformance.reader import partition, read_event, record
+from venues.interface import TradeSpan, Venue
 from venues.messages import Side, Trade
 from venues.units import unit
 
-__all__ = ["decoding", "scientific", "sides", "times", "units", "zeros"]
+__all__ = ["decoding", "past_trades", "scientific", "sides", "times", "units", "zeros"]
 
 _SIDES: tuple[Side, ...] = ("BUY", "SELL")
 
@@ -59,6 +63,41 @@ def sides(material: Material) -> None:
         assert route is not None
         trades = [one for one in venue.decode(route.channel, frame) if isinstance(one, Trade)]
         assert [one.side for one in trades] == [side]
+
+
+def past_trades(material: Material) -> None:
+    """Id, price, quantity, side and time are the same, and the way to it leads there and no further."""
+    venue, wire_symbol = material.venue(), material.wire_symbol
+    for side in _SIDES:
+        trade = _told(material, venue, side)
+        body = material.past.answer(wire_symbol, "92.5", "3", side)
+        assert list(venue.decode_backfill(body)) == [trade]
+        assert trade.exchange_time_micros is not None
+        number, time_micros = material.past.number, trade.exchange_time_micros
+        span = TradeSpan(number, number, time_micros - 1000, time_micros + 1000)
+        way = venue.backfill(wire_symbol, span, aggregated=False, has_key=True)
+        request = way.request()
+        assert request is not None
+        assert request.path == material.past.path
+        assert wire_symbol in request.path or wire_symbol in request.params.values()
+        assert (way.take(body), way.request(), way.complete, way.reason) == (1, None, True, "")
+    torn = [body[:cut] for cut in range(1, len(body), 9)]
+    for refusal in (*material.past.refusals, *torn, b"", b"<html>", b"null", b'{"data":1}', b"\xff"):
+        with pytest.raises(FrameError):
+            venue.decode_backfill(refusal)
+        way = venue.backfill(wire_symbol, span, aggregated=False, has_key=True)
+        with pytest.raises(FrameError):
+            way.take(refusal)
+        assert (way.request(), way.complete) == (None, False)
+
+
+def _told(material: Material, venue: Venue, side: Side) -> Trade:
+    frame = material.trade(material.wire_symbol, "92.5", "3", side)
+    route = venue.route(frame)
+    assert route is not None
+    [trade] = venue.decode(route.channel, frame)
+    assert isinstance(trade, Trade)
+    return trade
 
 
 def times(material: Material) -> None:

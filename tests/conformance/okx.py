@@ -20,6 +20,7 @@ from tests.conformance.material import (
     Levels,
     Listed,
     Material,
+    Past,
     Refusal,
     Sample,
     scaled,
@@ -137,6 +138,20 @@ def _trade(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
         "seqId": 1234,
     }
     return _json({"arg": {"channel": "trades", "instId": wire_symbol}, "data": [trade]})
+
+
+def _past(wire_symbol: str, price: str, quantity: str, taker: Side) -> bytes:
+    """``market/history-trades`` (section 5.4): the trade of :func:`_trade`."""
+    row = {
+        "instId": wire_symbol,
+        "side": taker.lower(),
+        "sz": quantity,
+        "px": price,
+        "source": "0",
+        "tradeId": "130639474",
+        "ts": "1630048897897",
+    }
+    return _json({"code": "0", "msg": "", "data": [row]})
 
 
 def _asked(plan: ConnectionPlan) -> Sequence[Sequence[str]]:
@@ -454,6 +469,12 @@ _SPOT = Material(
         (_checked(831078360, [("3366.1", "7")], [("3366.8", "9"), ("3368", "8"), ("3372", "8")]),),
     ),
     trade=_trade,
+    past=Past(
+        "/api/v5/market/history-trades",
+        _past,
+        "130639474",
+        (b'{"code":"51001","data":[],"msg":"Instrument ID doesn\'t exist."}',),
+    ),
     samples=_of("BTC-USDT", contracts=False),
     controls=_CONTROLS,
     instruments=_SPOT_BODY,

@@ -7,17 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import httpx2
-from confluent_kafka import Consumer, Message, TopicPartition
-from confluent_kafka.schema_registry import SchemaRegistryClient
-from confluent_kafka.schema_registry.avro import AvroDeserializer
-from confluent_kafka.serialization import MessageField, SerializationContext
 
-from bookmill.kafka import client_config
 from bookmill.settings import Settings
 from tests.integration.parts import RunningPart, environment, wait_until
+from tests.integration.reading import events
 
 ROOT = Path(__file__).resolve().parents[2]
 SYMBOLS = ("BTC-USDT", "ETH-USDT")
@@ -34,31 +29,6 @@ def named(settings: Settings, **more: str) -> dict[str, str]:
         ),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
     }
-
-
-def events(settings: Settings, topic: str) -> list[dict[str, Any]]:
-    """All events of a topic, as a stock consumer reads them."""
-    name = settings.kafka.topic_prefix + topic
-    consumer = Consumer(
-        {
-            **client_config(settings.kafka, settings.kafka.bootstrap_servers or ""),
-            "group.id": "test",
-            "enable.auto.commit": False,
-        }
-    )
-    try:
-        partitions = [TopicPartition(name, number, 0) for number in range(settings.kafka.partitions)]
-        count = sum(consumer.get_watermark_offsets(each, timeout=10)[1] for each in partitions)
-        consumer.assign(partitions)
-        found: list[Message] = []
-        while len(found) < count:
-            found += consumer.consume(1000, timeout=1)
-    finally:
-        consumer.close()
-    with SchemaRegistryClient({"url": settings.registry.url, "timeout": 10}) as registry:
-        deserialize = AvroDeserializer(registry)
-        context = SerializationContext(name, MessageField.VALUE)
-        return [deserialize(message.value(), context) for message in found]  # type: ignore[misc]
 
 
 def test_an_exchange_is_added_by_naming_its_adapter_and_its_dialect(

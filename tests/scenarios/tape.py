@@ -145,6 +145,17 @@ class Tape:
                     found.setdefault(one.wire, []).append(identity)
         return found
 
+    def channel(self, wire: str) -> Channel:
+        """The simulator's channel of an instrument's trades."""
+        return self._of_wire(wire).channel
+
+    def made_of(self, wire: str) -> list[str]:
+        """Ids of an instrument's trades, as they were made."""
+        return list(self._of_wire(wire).made)
+
+    def _of_wire(self, wire: str) -> _Instrument:
+        return next(one for one in self._of_key.values() if one.wire == wire)
+
     @property
     def made(self) -> int:
         """Trades of the order flow."""

@@ -113,19 +113,36 @@ class Decoding(Adapter):
         )
 
     def _agg_trade(self, frame: bytes) -> Sequence[Message]:
-        data = wire.read_agg_trade(frame).data
+        return (self._folded(wire.read_agg_trade(frame).data),)
+
+    def _folded(self, data: wire.AggTrade) -> Trade:
         scaled = self._scaled
-        return (
-            Trade(
-                str(data.a),
-                scaled[data.p],
-                scaled[data.q],
-                "SELL" if data.m else "BUY",
-                data.T * 1000,
-                aggregated=True,
-                sequence=data.a,
-            ),
+        return Trade(
+            str(data.a),
+            scaled[data.p],
+            scaled[data.q],
+            "SELL" if data.m else "BUY",
+            data.T * 1000,
+            aggregated=True,
+            sequence=data.a,
         )
+
+    def _past_trades(self, body: bytes) -> Sequence[Trade]:
+        """Of either endpoint, which are told apart by the name of the flag; quantities are those of the stream."""
+        if b'"isBuyerMaker"' not in body:
+            return [self._folded(data) for data in wire.read_past_agg_trades(body)]
+        scaled = self._scaled
+        return [
+            Trade(
+                str(data.id),
+                scaled[data.price],
+                scaled[data.qty],
+                "SELL" if data.isBuyerMaker else "BUY",
+                data.time * 1000,
+                sequence=data.id,
+            )
+            for data in wire.read_past_trades(body)
+        ]
 
     def _ticker(self, frame: bytes) -> Sequence[Message]:
         data = wire.read_ticker(frame).data

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from venues.binance.continuity import SpotContinuity, UsdmContinuity
 from venues.binance.decoding import FUTURES_DECODERS
+from venues.binance.history import PastTrades, Source
 from venues.binance.plan import FUTURES_STREAMS, SPOT_INTERVALS, SPOT_STREAMS
 from venues.binance.venue import Binance
 from venues.interface import Channel, Continuity, Limits
@@ -33,6 +34,10 @@ class BinanceSpot(Binance):
     channels = _SPOT_CHANNELS
     _streams: ClassVar[Mapping[str, str]] = SPOT_STREAMS
     kline_intervals = SPOT_INTERVALS
+    _past: ClassVar[PastTrades] = PastTrades(
+        aggregated=Source("/api/v3/aggTrades", weight=4, most=1000),
+        single=Source("/api/v3/historicalTrades", weight=25, most=1000),
+    )
     _depth_path = "/api/v3/depth"
     _info_path = "/api/v3/exchangeInfo"
     _info_weight = 20
@@ -58,6 +63,11 @@ class BinanceUsdm(Binance):
         "bookTicker": "/public",
         "trade": "/public",
     }
+    _past: ClassVar[PastTrades] = PastTrades(
+        aggregated=Source("/fapi/v1/aggTrades", weight=20, most=1000),
+        single=Source("/fapi/v1/historicalTrades", weight=200, most=500, keyed=True, counted=False),
+        latest=Source("/fapi/v1/trades", weight=5, most=1000, counted=False),
+    )
     _depth_path = "/fapi/v1/depth"
     _info_path = "/fapi/v1/exchangeInfo"
     _info_weight = 1
@@ -78,6 +88,7 @@ class BinanceCoinm(Binance):
     _decoders: ClassVar[Mapping[str, str]] = FUTURES_DECODERS
     _streams: ClassVar[Mapping[str, str]] = {**FUTURES_STREAMS, "trades": "aggTrade"}
     contracts = True
+    _past: ClassVar[PastTrades] = PastTrades(aggregated=Source("/dapi/v1/aggTrades", weight=20, most=1000))
     _depth_path = "/dapi/v1/depth"
     _info_path = "/dapi/v1/exchangeInfo"
     _info_weight = 1

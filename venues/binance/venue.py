@@ -16,9 +16,19 @@ from bookmill.errors import FrameError
 from venues.adapter import UNREADABLE
 from venues.binance import wire
 from venues.binance.decoding import Decoding
+from venues.binance.history import KEY_HEADER, PastTrades
 from venues.binance.instruments import read_instruments
 from venues.binance.plan import FUTURES_INTERVALS, connections, streams
-from venues.interface import ConnectionPlan, Control, RestRequest, Route, StreamOptions
+from venues.history import numbered
+from venues.interface import (
+    Backfill,
+    ConnectionPlan,
+    Control,
+    RestRequest,
+    Route,
+    StreamOptions,
+    TradeSpan,
+)
 from venues.messages import Instrument
 
 __all__ = ["Binance"]
@@ -34,11 +44,13 @@ class Binance(Decoding):
     book_channels = frozenset({"depth"})
     trade_sequence = "ids"
     trade_channels = frozenset({"trade", "aggTrade"})
+    key_header = KEY_HEADER
     _streams: ClassVar[Mapping[str, str]]
     """What it offers (``venues.binance.plan``)."""
     kline_intervals = FUTURES_INTERVALS
     _paths: ClassVar[Mapping[str, str]] = {"": ""}
     """In front of ``/stream``: the part of the exchange that delivers a channel."""
+    _past: ClassVar[PastTrades]
     _depth_path: str
     _info_path: str
     _info_weight: int
@@ -115,6 +127,16 @@ class Binance(Decoding):
         offered = [step for step in self._depth_weights if levels is not None and step[0] >= levels]
         limit, weight = offered[0] if offered else self._depth_weights[-1]
         return RestRequest(self._depth_path, {"symbol": wire_symbol, "limit": str(limit)}, weight)
+
+    def backfill(self, wire_symbol: str, span: TradeSpan, *, aggregated: bool, has_key: bool) -> Backfill:
+        """See :mod:`venues.binance.history`."""
+        return self._past.way(
+            wire_symbol,
+            span,
+            lambda body: numbered(self.decode_backfill(body)),
+            aggregated=aggregated,
+            has_key=has_key,
+        )
 
     def used_weight(self, headers: Mapping[str, str]) -> int | None:
         """``X-MBX-USED-WEIGHT-1M``."""

@@ -30,6 +30,7 @@ __all__ = [
     "KlineFrame",
     "MarkPrice",
     "MarkPriceFrame",
+    "PastTrade",
     "Snapshot",
     "Symbol",
     "Ticker",
@@ -45,6 +46,8 @@ __all__ = [
     "read_instruments",
     "read_kline",
     "read_mark_price",
+    "read_past_agg_trades",
+    "read_past_trades",
     "read_snapshot",
     "read_ticker",
     "read_trade",
@@ -143,6 +146,16 @@ class ForceOrder(msgspec.Struct, gc=False):
     o: ForcedOrder
 
 
+class PastTrade(msgspec.Struct, gc=False):
+    """One of REST's trades."""
+
+    id: Id
+    price: str
+    qty: str
+    time: Millis
+    isBuyerMaker: bool  # noqa: N815  the exchange's name
+
+
 class Combined(msgspec.Struct):
     stream: str
     data: msgspec.Raw
@@ -236,3 +249,5 @@ read_ticker = msgspec.json.Decoder(TickerFrame).decode
 read_kline = msgspec.json.Decoder(KlineFrame).decode
 read_mark_price = msgspec.json.Decoder(MarkPriceFrame).decode
 read_force_order = msgspec.json.Decoder(ForceOrderFrame).decode
+read_past_trades = msgspec.json.Decoder(list[PastTrade]).decode
+read_past_agg_trades = msgspec.json.Decoder(list[AggTrade]).decode

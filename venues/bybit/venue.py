@@ -17,8 +17,10 @@ from venues.bybit.continuity import BybitContinuity
 from venues.bybit.frames import BybitFrames
 from venues.bybit.listing import instrument
 from venues.bybit.topics import BOOK_DEPTH, INTERVALS, named_topics, route_of, topic_of
+from venues.history import OnePage, Past
 from venues.interface import (
     CHANNELS,
+    Backfill,
     Channel,
     ConnectionPlan,
     Continuity,
@@ -28,6 +30,7 @@ from venues.interface import (
     RestRequest,
     Route,
     StreamOptions,
+    TradeSpan,
 )
 from venues.messages import Instrument
 from venues.units import Unit
@@ -65,6 +68,8 @@ class _Bybit(BybitFrames):
     depths = (BOOK_DEPTH, 200, 50)
     depth = BOOK_DEPTH
     trade_channels = frozenset({"publicTrade"})
+    _past_trades_told: int = 1000
+    """The most of one answer; there is no way to older ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,12 +200,35 @@ class _Bybit(BybitFrames):
         except UNREADABLE as error:
             raise FrameError(f"Bybit {self.market} instruments-info cannot be read: {error}.") from error
 
+    def backfill(
+        self,
+        wire_symbol: str,
+        span: TradeSpan,
+        *,
+        aggregated: bool,  # noqa: ARG002  there is one form
+        has_key: bool,  # noqa: ARG002  nobody needs one
+    ) -> Backfill:
+        """``recent-trade``, the latest of all: ids do not count, times say how far back they reach."""
+        most = self._past_trades_told
+        params = {"category": self.market, "symbol": wire_symbol, "limit": str(most)}
+        return OnePage(
+            TradeSpan(since_micros=span.since_micros, until_micros=span.until_micros),
+            lambda body: [
+                Past(place, trade.exchange_time_micros or 0)
+                for place, trade in enumerate(self.decode_backfill(body))
+            ],
+            RestRequest("/v5/market/recent-trade", params, weight=1),
+            most=most,
+            counted=False,
+        )
+
 
 class BybitSpot(_Bybit):
     """Spot: ten topics a request, tickers are whole each time."""
 
     market = "spot"
     channels: frozenset[Channel] = frozenset(CHANNELS).difference(_DERIVATIVES)
+    _past_trades_told = 60
     _decoders: ClassVar[Mapping[str, str]] = BybitFrames.SPOT
 
 

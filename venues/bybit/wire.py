@@ -23,6 +23,9 @@ __all__ = [
     "LiquidationFrame",
     "Listing",
     "LotSizeFilter",
+    "PastTrade",
+    "PastTrades",
+    "PastTradesAnswer",
     "PriceFilter",
     "Symbol",
     "Ticker",
@@ -36,6 +39,7 @@ __all__ = [
     "read_instruments",
     "read_klines",
     "read_liquidations",
+    "read_past_trades",
     "read_ticker",
     "read_topic",
     "read_trades",
@@ -143,6 +147,28 @@ class Answer(msgspec.Struct):
     data: Topics | None = None
 
 
+class PastTrade(msgspec.Struct, gc=False):
+    """One of REST's trades; its time is text."""
+
+    execId: str  # noqa: N815  the exchange's names
+    price: str
+    size: str
+    side: Literal["Buy", "Sell"]
+    time: str
+
+
+class PastTrades(msgspec.Struct):
+    trades: list[PastTrade] | None = msgspec.field(name="list", default=None)
+
+
+class PastTradesAnswer(msgspec.Struct):
+    """``retCode`` 0 is yes; the ``result`` of a no is empty."""
+
+    retCode: int  # noqa: N815
+    result: PastTrades
+    retMsg: str = ""  # noqa: N815
+
+
 class PriceFilter(msgspec.Struct):
     tickSize: str  # noqa: N815
 
@@ -186,3 +212,4 @@ read_ticker = msgspec.json.Decoder(TickerFrame).decode
 read_klines = msgspec.json.Decoder(KlineFrame).decode
 read_liquidations = msgspec.json.Decoder(LiquidationFrame).decode
 read_instruments = msgspec.json.Decoder(Instruments).decode
+read_past_trades = msgspec.json.Decoder(PastTradesAnswer).decode

@@ -16,8 +16,10 @@ from venues.adapter import UNREADABLE, Adapter, Ordered, chunks
 from venues.coinbase import wire
 from venues.coinbase.common import best_bid_ask, maker_trade, optional
 from venues.coinbase.products import advanced_instruments
+from venues.history import BackwardsByTime, numbered
 from venues.integers import whole
 from venues.interface import (
+    Backfill,
     Channel,
     ConnectionPlan,
     Continuity,
@@ -26,8 +28,9 @@ from venues.interface import (
     RestRequest,
     Route,
     StreamOptions,
+    TradeSpan,
 )
-from venues.messages import BookDiff, BookImage, Instrument, Kline, Level, Message, Ticker
+from venues.messages import BookDiff, BookImage, Instrument, Kline, Level, Message, Ticker, Trade
 from venues.times import rfc3339_micros
 
 __all__ = ["CoinbaseAdvanced"]
@@ -36,6 +39,8 @@ _PRODUCTS_PER_CONNECTION = 50
 _MOST_ROUTES = 10_000
 _MOST_SECONDS = 2**43  # in microseconds they fit into 64 bits
 _INTERVAL = "5m"
+_PAST_TRADES = 1000
+"""Asked for in one call; how many come at most is not published."""
 _HEAD = b'{"channel":"'
 _CHANNEL = b'"channel":"'
 _PRODUCT = b'"product_id":"'
@@ -174,6 +179,22 @@ class CoinbaseAdvanced(Adapter):
         """Spot products that have a book of their own, BASE-QUOTE from the exchange's own currencies."""
         return advanced_instruments(body, self._scaled)
 
+    def backfill(
+        self,
+        wire_symbol: str,
+        span: TradeSpan,
+        *,
+        aggregated: bool,  # noqa: ARG002  there is one form
+        has_key: bool,  # noqa: ARG002  nobody needs one
+    ) -> Backfill:
+        """The trades of ``ticker`` between two seconds, newest first, page by page to older ones."""
+
+        def ask(start_s: int, end_s: int) -> RestRequest:
+            params = {"limit": str(_PAST_TRADES), "start": str(start_s), "end": str(end_s)}
+            return RestRequest(f"/api/v3/brokerage/market/products/{wire_symbol}/ticker", params, 1)
+
+        return BackwardsByTime(span, lambda body: numbered(self.decode_backfill(body)), ask)
+
     def _l2_data(self, frame: bytes) -> Sequence[Message]:
         """One message an event. The frame's time is the update id, since ``sequence_num`` starts anew with each connection."""
         data = wire.read_l2(frame)
@@ -199,6 +220,13 @@ class CoinbaseAdvanced(Adapter):
     def _market_trades(self, frame: bytes) -> Sequence[Message]:
         """Trades of 250 ms, or the recent ones at first, newest first in the frame and oldest first here. ``side`` is the maker's."""
         trades = [trade for event in wire.read_trades(frame).events for trade in event.trades or ()]
+        return self._trades_of(trades)
+
+    def _past_trades(self, body: bytes) -> Sequence[Trade]:
+        """Newest first there; ``side`` is the maker's there too."""
+        return self._trades_of(wire.read_market_trades(body).trades)
+
+    def _trades_of(self, trades: list[wire.MarketTrade]) -> list[Trade]:
         _one_product("market_trades", (trade.product_id for trade in trades))
         trades.sort(key=lambda trade: int(trade.trade_id))
         scaled = self._scaled

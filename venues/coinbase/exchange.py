@@ -16,7 +16,9 @@ from venues.adapter import UNREADABLE, Adapter, Ordered, chunks
 from venues.coinbase import wire
 from venues.coinbase.common import best_bid_ask, maker_trade, optional
 from venues.coinbase.products import exchange_instruments
+from venues.history import Backwards, numbered
 from venues.interface import (
+    Backfill,
     Channel,
     ConnectionPlan,
     Continuity,
@@ -25,14 +27,17 @@ from venues.interface import (
     RestRequest,
     Route,
     StreamOptions,
+    TradeSpan,
 )
-from venues.messages import BookDiff, BookImage, Instrument, Message, Ticker
+from venues.messages import BookDiff, BookImage, Instrument, Message, Ticker, Trade
 from venues.times import rfc3339_micros
 
 __all__ = ["CoinbaseExchange"]
 
 _PRODUCTS_PER_CONNECTION = 25
 _MOST_ROUTES = 10_000
+_PAST_TRADES = 1000
+"""The most of one answer."""
 _HEAD = b'{"type":"'
 _KIND = b'"type":"'
 _PRODUCT = b'"product_id":"'
@@ -157,6 +162,22 @@ class CoinbaseExchange(Adapter):
         """BASE-QUOTE from the exchange's own currencies."""
         return exchange_instruments(body, self._scaled)
 
+    def backfill(
+        self,
+        wire_symbol: str,
+        span: TradeSpan,
+        *,
+        aggregated: bool,  # noqa: ARG002  there is one form
+        has_key: bool,  # noqa: ARG002  nobody needs one
+    ) -> Backfill:
+        """``trades``, page by page to older ones: ``after`` an id means those below it."""
+
+        def ask(below: int | None, count: int) -> RestRequest:
+            params = {"limit": str(count)} if below is None else {"limit": str(count), "after": str(below)}
+            return RestRequest(f"/products/{wire_symbol}/trades", params, 1)
+
+        return Backwards(span, lambda body: numbered(self.decode_backfill(body)), ask, most=_PAST_TRADES)
+
     def _level2(self, frame: bytes) -> Sequence[Message]:
         """An image has neither time nor id, a change has a time: its microseconds are the update id."""
         data = wire.read_level2(frame)
@@ -185,16 +206,20 @@ class CoinbaseExchange(Adapter):
 
     def _match(self, frame: bytes) -> Sequence[Message]:
         """``last_match`` is the trade before the subscription, often one already seen. ``side`` is the maker's."""
-        data = wire.read_match(frame)
-        return (
-            maker_trade(
-                str(data.trade_id),
-                self._scaled[data.price],
-                self._scaled[data.size],
-                data.side,
-                rfc3339_micros(data.time),
-            ),
+        return (self._trade(wire.read_match(frame)),)
+
+    def _trade(self, data: wire.Match) -> Trade:
+        return maker_trade(
+            str(data.trade_id),
+            self._scaled[data.price],
+            self._scaled[data.size],
+            data.side,
+            rfc3339_micros(data.time),
         )
+
+    def _past_trades(self, body: bytes) -> Sequence[Trade]:
+        """Newest first there; ``side`` is the maker's there too."""
+        return [self._trade(data) for data in reversed(wire.read_matches(body))]
 
     def _ticker(self, frame: bytes) -> Sequence[Message]:
         """With each trade: best prices as they are then, and the last 24 hours."""

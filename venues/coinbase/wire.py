@@ -24,6 +24,7 @@ __all__ = [
     "L2Frame",
     "Level",
     "MarketTrade",
+    "MarketTrades",
     "Match",
     "Snapshot",
     "TickerEvent",
@@ -41,7 +42,9 @@ __all__ = [
     "read_head",
     "read_l2",
     "read_level2",
+    "read_market_trades",
     "read_match",
+    "read_matches",
     "read_ticker",
     "read_trades",
 ]
@@ -139,6 +142,12 @@ class MarketTrade(msgspec.Struct, gc=False):
     time: str
 
 
+class MarketTrades(msgspec.Struct):
+    """REST's answer."""
+
+    trades: list[MarketTrade]
+
+
 class TradesEvent(msgspec.Struct):
     trades: list[MarketTrade] | None = None
 
@@ -221,11 +230,13 @@ class AdvancedProducts(msgspec.Struct):
 read_head = msgspec.json.Decoder(Head).decode
 read_level2 = msgspec.json.Decoder(Snapshot | Update).decode
 read_match = msgspec.json.Decoder(Match).decode
+read_matches = msgspec.json.Decoder(list[Match]).decode
 read_exchange_ticker = msgspec.json.Decoder(ExchangeTicker).decode
 read_exchange_answer = msgspec.json.Decoder(ExchangeAnswer).decode
 read_exchange_products = msgspec.json.Decoder(list[ExchangeProduct]).decode
 read_l2 = msgspec.json.Decoder(L2Frame).decode
 read_trades = msgspec.json.Decoder(TradesFrame).decode
+read_market_trades = msgspec.json.Decoder(MarketTrades).decode
 read_ticker = msgspec.json.Decoder(TickerFrame).decode
 read_candles = msgspec.json.Decoder(CandlesFrame).decode
 read_advanced_answer = msgspec.json.Decoder(AdvancedAnswer).decode

@@ -78,18 +78,27 @@ class DeribitFrames(Adapter):
         """A trade by which a position was liquidated is also a liquidation, two where both orders were (MT)."""
         messages: list[Message] = []
         for trade in wire.read_trades(frame):
-            price = self._scaled[bytes(trade.price).decode()]
-            quantity = self._scaled[bytes(trade.amount).decode()]
-            taker: Side = "BUY" if trade.direction == "buy" else "SELL"
-            time_micros = trade.timestamp * 1000
-            messages.append(
-                Trade(trade.trade_id, price, quantity, taker, time_micros, sequence=trade.trade_seq)
-            )
+            made = self._trade(trade)
+            messages.append(made)
             if trade.liquidation in ("T", "MT"):
-                messages.append(Liquidation(price, quantity, taker, time_micros))
+                messages.append(_liquidation(made, made.side))
             if trade.liquidation in ("M", "MT"):
-                messages.append(Liquidation(price, quantity, _OPPOSITE[taker], time_micros))
+                messages.append(_liquidation(made, _OPPOSITE[made.side]))
         return messages
+
+    def _trade(self, trade: wire.Trade) -> Trade:
+        return Trade(
+            trade.trade_id,
+            self._scaled[bytes(trade.price).decode()],
+            self._scaled[bytes(trade.amount).decode()],
+            "BUY" if trade.direction == "buy" else "SELL",
+            trade.timestamp * 1000,
+            sequence=trade.trade_seq,
+        )
+
+    def _past_trades(self, body: bytes) -> Sequence[Trade]:
+        """Trades only: whether a liquidation among them has been told already cannot be known, it has no id."""
+        return [self._trade(trade) for trade in wire.read_past_trades(body)]
 
     def _ticker(self, frame: bytes) -> Sequence[Message]:
         """One frame, two messages: the last 24 hours (not before the first trade), and what a derivatives market says.
@@ -144,3 +153,7 @@ class DeribitFrames(Adapter):
                 quote_volume=None if self._options else self._number(bar.cost),
             ),
         )
+
+
+def _liquidation(trade: Trade, side: Side) -> Liquidation:
+    return Liquidation(trade.price, trade.quantity, side, trade.exchange_time_micros)

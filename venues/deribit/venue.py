@@ -14,10 +14,11 @@ from typing import ClassVar
 import msgspec
 
 from venues.adapter import UNREADABLE, Following, chunks
-from venues.deribit import instruments, wire
+from venues.deribit import history, instruments, wire
 from venues.deribit.channels import INTERVALS, OFFERED, name_of, route_of, sources
 from venues.deribit.frames import DeribitFrames
 from venues.interface import (
+    Backfill,
     Channel,
     ConnectionPlan,
     Continuity,
@@ -26,6 +27,7 @@ from venues.interface import (
     RestRequest,
     Route,
     StreamOptions,
+    TradeSpan,
 )
 from venues.messages import Instrument
 
@@ -56,7 +58,7 @@ class _Deribit(DeribitFrames):
     ccxt_id = "deribit"
     websocket_url = "wss://www.deribit.com"
     rest_url = "https://www.deribit.com"
-    # get_instruments, the only call made, may be made once a second; others cost a twentieth of that.
+    # get_instruments may be called once a second; past trades, the only other call, cost a twentieth of that.
     # 500 channels are what one subscribe call takes, of which 3.3 a second are allowed.
     limits = Limits(weight_per_minute=60, streams_per_connection=500, requests_per_s=3, session_s=math.inf)
     continuity: Continuity = Following()
@@ -152,6 +154,17 @@ class _Deribit(DeribitFrames):
         """All instruments of the kind, whatever they settle in."""
         params = {"currency": "any", "kind": self._kind, "expired": "false"}
         return RestRequest("/api/v2/public/get_instruments", params, 1)
+
+    def backfill(
+        self,
+        wire_symbol: str,
+        span: TradeSpan,
+        *,
+        aggregated: bool,  # noqa: ARG002  there is one form
+        has_key: bool,  # noqa: ARG002  nobody needs one
+    ) -> Backfill:
+        """See :mod:`venues.deribit.history`."""
+        return history.way(wire_symbol, span)
 
     def parse_instruments(self, body: bytes) -> Sequence[Instrument]:
         """See :mod:`venues.deribit.instruments`."""

@@ -21,6 +21,7 @@ __all__ = [
     "Listing",
     "Listings",
     "Number",
+    "PastTrades",
     "Quote",
     "Stats",
     "Ticker",
@@ -31,6 +32,7 @@ __all__ = [
     "read_chart",
     "read_listings",
     "read_names",
+    "read_past_trades",
     "read_quote",
     "read_ticker",
     "read_trades",
@@ -60,7 +62,7 @@ class Book(msgspec.Struct):
 
 
 class Trade(msgspec.Struct, gc=False):
-    """``liquidation``: whose order was one, the maker's (M), the taker's (T) or both (MT)."""
+    """``liquidation``: whose order was one, the maker's (M), the taker's (T) or both (MT). ``trade_seq`` counts the instrument's trades."""
 
     trade_id: str
     price: Number
@@ -140,6 +142,12 @@ class Listings(msgspec.Struct):
     result: list[Listing]
 
 
+class PastTrades(msgspec.Struct):
+    """What ``get_last_trades_by_instrument`` brings."""
+
+    trades: list[Trade]
+
+
 class Error(msgspec.Struct):
     code: int
     message: str
@@ -184,6 +192,10 @@ class _TradesFrame(msgspec.Struct):
     params: _TradesParams
 
 
+class _PastTradesAnswer(msgspec.Struct):
+    result: PastTrades
+
+
 class _QuoteParams(msgspec.Struct):
     data: Quote
 
@@ -211,6 +223,7 @@ class _ChartFrame(msgspec.Struct):
 
 _decode_book = msgspec.json.Decoder(_BookFrame).decode
 _decode_trades = msgspec.json.Decoder(_TradesFrame).decode
+_decode_past_trades = msgspec.json.Decoder(_PastTradesAnswer).decode
 _decode_quote = msgspec.json.Decoder(_QuoteFrame).decode
 _decode_ticker = msgspec.json.Decoder(_TickerFrame).decode
 _decode_chart = msgspec.json.Decoder(_ChartFrame).decode
@@ -229,6 +242,11 @@ def read_book(frame: bytes) -> Book:
 def read_trades(frame: bytes) -> list[Trade]:
     """``trades.<instrument>.<interval>``."""
     return _decode_trades(frame).params.data
+
+
+def read_past_trades(body: bytes) -> list[Trade]:
+    """``get_last_trades_by_instrument`` and ``…_and_time``, oldest first."""
+    return sorted(_decode_past_trades(body).result.trades, key=lambda trade: trade.trade_seq or 0)
 
 
 def read_quote(frame: bytes) -> Quote:

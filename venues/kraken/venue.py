@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from bookmill.errors import FrameError
 from venues.adapter import UNREADABLE, Adapter, Decoder, chunks
 from venues.interface import (
+    Backfill,
     Channel,
     ConnectionPlan,
     Continuity,
@@ -22,11 +23,12 @@ from venues.interface import (
     RestRequest,
     Route,
     StreamOptions,
+    TradeSpan,
 )
-from venues.kraken import requests, wire
+from venues.kraken import history, requests, wire
 from venues.kraken.checksum import KrakenContinuity
 from venues.kraken.frames import Frames
-from venues.messages import Instrument
+from venues.messages import Instrument, Trade
 
 __all__ = ["KrakenSpot"]
 
@@ -102,6 +104,17 @@ class KrakenSpot(Adapter):
             requests.book(self.depth).request(method, [wire_symbol])
             for method in ("unsubscribe", "subscribe")
         ]
+
+    def backfill(
+        self,
+        wire_symbol: str,
+        span: TradeSpan,
+        *,
+        aggregated: bool,  # noqa: ARG002  there is one form
+        has_key: bool,  # noqa: ARG002  nobody needs one
+    ) -> Backfill:
+        """See :mod:`venues.kraken.history`."""
+        return history.way(wire_symbol, span, self._scaled)
 
     # What is no market data.
 
@@ -186,6 +199,9 @@ class KrakenSpot(Adapter):
                 self._route_of.clear()
             self._route_of[head] = route
         return route
+
+    def _past_trades(self, body: bytes) -> Sequence[Trade]:
+        return history.past_trades(body, self._scaled)
 
     def _decoder(self, channel: str) -> Decoder | None:
         decoder = self._frames.decoder(channel)

@@ -22,6 +22,8 @@ __all__ = [
     "Notice",
     "OhlcFrame",
     "Pair",
+    "PastTrade",
+    "PastTrades",
     "System",
     "Ticker",
     "TickerFrame",
@@ -34,6 +36,9 @@ __all__ = [
     "read_head",
     "read_notice",
     "read_ohlc",
+    "read_past_rows",
+    "read_past_trades",
+    "read_text",
     "read_ticker",
     "read_trade",
 ]
@@ -161,6 +166,25 @@ class AssetPairs(msgspec.Struct):
     result: dict[str, Pair] = {}
 
 
+class PastTrade(msgspec.Struct, array_like=True):
+    """A row of ``Trades``: the time is seconds with a fraction, a JSON number."""
+
+    price: str
+    volume: str
+    time: msgspec.Raw
+    side: Literal["b", "s"]
+    order_type: str
+    misc: str
+    trade_id: Id
+
+
+class PastTrades(msgspec.Struct):
+    """The rows stand under the pair's name, beside them ``last``, where to go on: nanoseconds as text."""
+
+    error: list[str] = []
+    result: dict[str, msgspec.Raw] = {}
+
+
 read_head = msgspec.json.Decoder(Head).decode
 read_book = msgspec.json.Decoder(BookFrame).decode
 read_trade = msgspec.json.Decoder(TradeFrame).decode
@@ -169,3 +193,6 @@ read_ohlc = msgspec.json.Decoder(OhlcFrame).decode
 read_notice = msgspec.json.Decoder(Notice).decode
 read_answer = msgspec.json.Decoder(Answer).decode
 read_asset_pairs = msgspec.json.Decoder(AssetPairs).decode
+read_past_trades = msgspec.json.Decoder(PastTrades).decode
+read_past_rows = msgspec.json.Decoder(list[PastTrade]).decode
+read_text = msgspec.json.Decoder(str).decode

@@ -82,20 +82,27 @@ class OkxDecoding(Adapter):
 
     def _trades(self, frame: bytes) -> Sequence[Message]:
         """``count`` matches of one taker order at one price; the id is that of the last of them."""
+        return [self._trade(trade) for trade in wire.read_trades(frame).data]
+
+    def _trade(self, trade: wire.Trade) -> Trade:
         scaled = self._scaled
-        return [
-            Trade(
-                trade.tradeId,
-                scaled[trade.px],
-                scaled[trade.sz],
-                _SIDES[trade.side],
-                trade.ts * 1000,
-                aggregated=trade.count > 1,
-                sequence=counted(trade.tradeId),
-                count=max(1, trade.count),
-            )
-            for trade in wire.read_trades(frame).data
-        ]
+        return Trade(
+            trade.tradeId,
+            scaled[trade.px],
+            scaled[trade.sz],
+            _SIDES[trade.side],
+            trade.ts * 1000,
+            aggregated=trade.count > 1,
+            sequence=counted(trade.tradeId),
+            count=max(1, trade.count),
+        )
+
+    def _past_trades(self, body: bytes) -> Sequence[Trade]:
+        """Newest first there. Each match comes by itself, also where the stream's are aggregated."""
+        answer = wire.read_past_trades(body)
+        if answer.code != "0":
+            raise FrameError(f"OKX refuses to tell past trades: {answer.code} {answer.msg}.")
+        return [self._trade(trade) for trade in reversed(answer.data)]
 
     def _ticker(self, frame: bytes) -> Sequence[Message]:
         """Contracts: ``vol24h`` counts contracts, ``volCcy24h`` base units. Spot: base and quote units."""

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import msgspec
 
 from venues.adapter import UNREADABLE
+from venues.history import Backwards, numbered
 from venues.interface import (
+    Backfill,
     Channel,
     ConnectionPlan,
     Control,
@@ -21,6 +23,7 @@ from venues.interface import (
     RestRequest,
     Route,
     StreamOptions,
+    TradeSpan,
 )
 from venues.messages import Instrument
 from venues.okx import wire
@@ -34,6 +37,8 @@ __all__ = ["OkxFutures", "OkxSpot", "OkxSwap"]
 
 _HEAD = b'{"arg":{"channel":"'
 _MOST_ROUTES = 100_000
+_PAST_TRADES = 100
+"""The most of one answer."""
 
 
 class _Okx(OkxDecoding):
@@ -44,7 +49,7 @@ class _Okx(OkxDecoding):
     websocket_url = "wss://ws.okx.com:8443"
     rest_url = "https://openapi.okx.com"
     limits = Limits(
-        weight_per_minute=600,  # 20 in 2 s for instruments, the only call
+        weight_per_minute=600,  # 20 in 2 s for instruments, as many for past trades
         streams_per_connection=1000,
         requests_per_s=3,
         session_s=math.inf,
@@ -123,6 +128,24 @@ class _Okx(OkxDecoding):
     def parse_instruments(self, body: bytes) -> Sequence[Instrument]:
         """See :mod:`venues.okx.instruments`."""
         return parse_instruments(body, self._kind)
+
+    def backfill(
+        self,
+        wire_symbol: str,
+        span: TradeSpan,
+        *,
+        aggregated: bool,  # noqa: ARG002  ids are the same, and each match comes by itself
+        has_key: bool,  # noqa: ARG002  nobody needs one
+    ) -> Backfill:
+        """``history-trades`` by id, page by page to older ones: what is newer than an id comes from the newest on."""
+
+        def ask(below: int | None, count: int) -> RestRequest:
+            params = {"instId": wire_symbol, "type": "1", "limit": str(count)}
+            if below is not None:
+                params["after"] = str(below)
+            return RestRequest("/api/v5/market/history-trades", params, 1)
+
+        return Backwards(span, lambda body: numbered(self.decode_backfill(body)), ask, most=_PAST_TRADES)
 
 
 class OkxSpot(_Okx):

@@ -36,6 +36,7 @@ __all__ = [
     "MarkPriceFrame",
     "OpenInterest",
     "OpenInterestFrame",
+    "PastTrades",
     "Ticker",
     "TickerFrame",
     "Trade",
@@ -51,6 +52,7 @@ __all__ = [
     "read_liquidations",
     "read_mark_price",
     "read_open_interest",
+    "read_past_trades",
     "read_ticker",
     "read_trades",
 ]
@@ -230,6 +232,14 @@ class InstrumentsAnswer(msgspec.Struct):
     data: list[InstrumentRow] = []
 
 
+class PastTrades(msgspec.Struct):
+    """An answer to ``market/history-trades``: each match by itself."""
+
+    code: str
+    msg: str = ""
+    data: list[Trade] = []
+
+
 class Answer(msgspec.Struct):
     """Acknowledgements, errors and notices."""
 
@@ -252,3 +262,4 @@ read_funding_rate = msgspec.json.Decoder(FundingRateFrame, strict=False).decode
 read_open_interest = msgspec.json.Decoder(OpenInterestFrame, strict=False).decode
 read_liquidations = msgspec.json.Decoder(LiquidationFrame, strict=False).decode
 read_instruments = msgspec.json.Decoder(InstrumentsAnswer).decode
+read_past_trades = msgspec.json.Decoder(PastTrades, strict=False).decode

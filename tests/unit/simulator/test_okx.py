@@ -245,6 +245,24 @@ def test_a_book_has_one_level_unless_more_are_asked_for_and_names_its_sequence()
     assert len(many["bids"][0]) == 4
 
 
+def test_past_trades_come_page_by_page_to_older_ones() -> None:
+    market = Market("spot")
+    market.run(30, step_ms=50)
+    wire = {"instId": "BTC-USDT"}
+    latest = market.rows("market/trades", **wire, limit="500")
+    assert len(latest) > 150
+    first = market.rows("market/history-trades", **wire)
+    assert first == latest[:100], "a hundred at most"
+    second = market.rows("market/history-trades", **wire, type="1", after=first[-1]["tradeId"], limit="30")
+    assert second == latest[100:130]
+    known = {"after": latest[10]["tradeId"], "before": latest[15]["tradeId"]}
+    assert market.rows("market/history-trades", **wire, **known) == latest[11:15]
+    assert market.rows("market/history-trades", **wire, before=latest[120]["tradeId"]) == first
+    moment = latest[40]["ts"]
+    older = market.rows("market/history-trades", **wire, type="2", after=moment, limit="5")
+    assert older == [row for row in latest if int(row["ts"]) < int(moment)][:5]
+
+
 def test_what_rest_says_beside_the_book() -> None:
     market = Market("swap")
     market.run(130, step_ms=50)
@@ -272,6 +290,8 @@ def test_what_rest_says_beside_the_book() -> None:
     ("path", "query", "status", "code"),
     [
         ("market/books", {"instId": "NO-SUCH"}, 200, "51001"),
+        ("market/history-trades", {"instId": "NO-SUCH"}, 200, "51001"),
+        ("market/history-trades", {"instId": "BTC-USDT", "type": "3"}, 400, "51000"),
         ("market/books", {}, 400, "50014"),
         ("market/books", {"instId": "BTC-USDT", "sz": "many"}, 400, "51000"),
         ("market/candles", {"instId": "BTC-USDT", "bar": "7m"}, 400, "51000"),

@@ -40,9 +40,10 @@ class Exchange:
         for number in range(seconds * 100):
             self.live.tick(START_MS + 10 * number)
 
-    def call(self, name: str, **query: Any) -> Response:
+    def call(self, name: str, *, key: str = "", **query: Any) -> Response:
         texts = {key: str(value) for key, value in query.items()}
-        request = Request("GET", f"{self.prefix}/{name}", texts, b"", "here")
+        headers = {"x-mbx-apikey": key} if key else {}
+        request = Request("GET", f"{self.prefix}/{name}", texts, b"", "here", headers)
         return asyncio.run(self.dialect.answer(request, self.live.books, RestFaults()))
 
     def ask(self, name: str, **query: Any) -> Any:
@@ -77,7 +78,24 @@ def test_spots_trades_can_be_asked_from_an_id() -> None:
     exchange = Exchange("spot")
     latest = exchange.ask("trades", limit=100)
     assert exchange.ask("historicalTrades", fromId=latest[10]["id"], limit=20) == latest[10:30]
-    assert Exchange("usdm", seconds=1).call("historicalTrades", symbol="BTCUSDT").status == 404  # needs a key
+
+
+def test_usdms_trades_can_be_asked_from_an_id_by_those_who_have_a_key() -> None:
+    exchange = Exchange("usdm")
+    latest = exchange.ask("trades", limit=1000)
+    refused = exchange.call("historicalTrades", symbol="BTCUSDT")
+    assert (refused.status, json.loads(refused.body)["code"]) == (401, -2014)
+    assert exchange.weight("historicalTrades", key="k", symbol="BTCUSDT") == 200
+    asked = exchange.call("historicalTrades", key="k", symbol="BTCUSDT", fromId=latest[10]["id"], limit=1000)
+    assert json.loads(asked.body) == latest[10:510]
+
+
+def test_ten_thousand_trades_are_remembered() -> None:
+    exchange = Exchange("spot", seconds=1)
+    feed = exchange.dialect.feed(exchange.dialect.instrument("BTC-USDT"), Hub())
+    for number in range(10_001):
+        feed.trade(number, 1, 1, seller_aggressed=False)
+    assert [feed.history.fills[0].trade_id, feed.history.fills[-1].trade_id] == [1, 10_000]
 
 
 @pytest.mark.parametrize("market", MARKETS)

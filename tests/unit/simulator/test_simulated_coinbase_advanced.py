@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import math
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -340,6 +341,24 @@ def test_books_have_at_most_a_thousand_levels_and_no_number(played: Client) -> N
     assert float(few["spread_absolute"]) > 0
     assert get(played, "/market/product_book").status == 400
     assert get(played, "/market/product_book", product_id="NOPE-USD").status == 404
+
+
+def test_trades_between_two_seconds_come_newest_first(played: Client) -> None:
+    path = "/market/products/BTC-USD/ticker"
+    start, end = START_MS // 1000 + 1, START_MS // 1000 + 2
+
+    def trades(**query: str) -> list[tuple[str, str]]:
+        answer = json.loads(get(played, path, limit="1000", **query).body)
+        return [(trade["trade_id"], trade["time"]) for trade in answer["trades"]]
+
+    between = trades(start=str(start), end=str(end))
+    assert 1 <= len(between) <= 100
+    assert [int(number) for number, _ in between] == sorted(
+        (int(number) for number, _ in between), reverse=True
+    )
+    moments = [datetime.fromisoformat(moment).timestamp() for _, moment in between]
+    assert start <= min(moments) <= max(moments) <= end
+    assert trades(start=str(end + 100_000)) == []
 
 
 def test_a_ticker_has_at_most_a_hundred_trades(played: Client) -> None:

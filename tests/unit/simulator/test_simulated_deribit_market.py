@@ -414,6 +414,24 @@ def test_trades_can_be_refilled_from_a_sequence_number_on(swap: Exchange) -> Non
     assert swap.rest("public/get_last_trades_by_instrument", {**BOOK, "count": "1001"})[0] == 400
 
 
+def test_trades_can_be_refilled_between_two_times_either_way_round(swap: Exchange) -> None:
+    swap.trade_for(3)
+    path = "public/get_last_trades_by_instrument"
+    known = swap.rest(path, {**BOOK, "count": "1000"})[1]["result"]["trades"]
+    start, end = known[20]["timestamp"], known[60]["timestamp"]
+    wanted = [trade for trade in known if start <= trade["timestamp"] <= end]
+    times = {"start_timestamp": str(start), "end_timestamp": str(end)}
+
+    def between(**query: str) -> Any:
+        return swap.rest(f"{path}_and_time", {**BOOK, **times, **query})[1]["result"]
+
+    assert between(count="1000", sorting="asc") == {"trades": wanted, "has_more": False}
+    assert between(count="5", sorting="asc") == {"trades": wanted[:5], "has_more": True}
+    assert between(count="5", sorting="desc")["trades"] == wanted[:-6:-1]
+    assert swap.rest(f"{path}_and_time", BOOK)[0] == 400
+    assert swap.rest(path, {**BOOK, "sorting": "up"})[0] == 400
+
+
 def test_charts_by_rest_are_columns_of_the_same_candles(swap: Exchange) -> None:
     swap.subscribe()
     swap.trade_for(3, step_ms=500)

@@ -129,3 +129,10 @@ def test_an_adapter_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("BOOKMILL_ADAPTERS", f"agora.spot={where}")
     with pytest.raises(ConfigurationError, match=f"The adapter of agora.spot, {where}, cannot be loaded"):
         venue("agora", "spot")
+
+
+def test_a_key_for_an_exchange_that_asks_for_none_is_said_to_be_of_no_use() -> None:
+    with pytest.raises(ConfigurationError, match=r"okx\.spot asks for no key") as raised:
+        venue("okx", "spot", chosen=MarketSettings.model_validate({"api_key": "secret"}))
+    assert "secret" not in raised.value.message
+    assert venue("binance", "usdm", chosen=MarketSettings.model_validate({"api_key": "secret"}))
