@@ -18,7 +18,6 @@ Cause = Literal[
     "producer",
     "unreadable",
     "restart",
-    "overflow",
     "time",
 ]
 """Why something is missing."""

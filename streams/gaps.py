@@ -28,7 +28,6 @@ _CAUSES: dict[str, Cause] = {
     "checksum": "checksum",
     "crossed": "crossed",
     "restart": "restart",
-    "overflow": "overflow",
     "unreadable": "unreadable",
     "disconnect": "disconnect",
     "successor lost": "disconnect",

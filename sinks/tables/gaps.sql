@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS {database}.gaps
     phase            String CODEC(ZSTD(3))
         COMMENT 'What happens to the gap: opened or closed. One event each; the second one says all that the first did.',
     cause            LowCardinality(String) CODEC(ZSTD(1))
-        COMMENT 'Why: sequence, checksum, disconnect, silent, crossed, producer, unreadable, restart, overflow or time.',
+        COMMENT 'Why: sequence, checksum, disconnect, silent, crossed, producer, unreadable, restart or time.',
     expected         Nullable(String) CODEC(ZSTD(1))
         COMMENT 'What should have come: the number that follows, the exchange''s checksum; null where nothing tells.',
     seen             Nullable(String) CODEC(ZSTD(1))

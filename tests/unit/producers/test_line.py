@@ -136,6 +136,7 @@ def test_a_dead_connection_is_broken_off_and_made_anew() -> None:
                 before = len(writer.frames)
                 await until(lambda: len(writer.frames) > before)
             assert (line.counts.opened, line.state) == (2, LineState.CONNECTED)
+            assert writer.told == [("trade", "start"), ("trade", "silent")]
 
     asyncio.run(run())
 
@@ -162,6 +163,7 @@ def test_a_rotation_loses_and_doubles_nothing() -> None:
                 await until(lambda: len(exchange.connections) == 1)
             assert numbers(writer) == list(range(1, len(writer.frames) + 1))
             assert len({dict(headers)["connection"] for *_, headers in writer.frames}) >= 3
+            assert writer.told == [("trade", "start")]
 
     asyncio.run(run())
 

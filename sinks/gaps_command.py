@@ -1,0 +1,59 @@
+"""``bookmill gaps``: what is missing, since when, why, and what became of it."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["gaps"]
+
+_WIDE = 200
+"""Characters of a line where nobody's terminal says how many: nothing is cut off for a file."""
+
+
+@click.command()
+@click.option(
+    "--since",
+    default="24h",
+    show_default=True,
+    help="From when on: 30m, 1h, 7d, or a moment (ISO 8601, UTC).",
+)
+@click.option("--exchange", default="", help="Only this exchange.")
+@click.option("--symbol", default="", help="Only this symbol: BTC-USDT.")
+@click.option("--open", "only_open", is_flag=True, help="Only gaps that are still open.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+def gaps(since: str, exchange: str, symbol: str, *, only_open: bool, as_json: bool) -> None:
+    """Show the gaps of the data, and how complete each instrument is.
+
+    A gap has a cause (a hole in an exchange's numbers, a lost connection, a checksum …) and an end: how it was healed and
+    whether all is there again. Below them, per instrument: the part of the time its book was live, and the part of its trades that is
+    stored. Reads the tables gaps, trades and book_snapshots; the view gaps_now has one row a gap for queries of your own.
+
+    \b
+    Examples:
+      bookmill gaps --since 1h
+      bookmill gaps --since 2026-11-26T00:00 --exchange binance --symbol BTC-USDT
+      bookmill gaps --open --json | jq '.gaps[].cause'
+      bookmill sql "SELECT cause, count() FROM gaps_now GROUP BY cause"
+    """
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from bookmill import addresses, settings_loading
+    from sinks.gap_report import Choice, Report, since_micros
+    from sinks.query import run_query
+
+    choice = Choice(since_micros(since, datetime.now(UTC)), exchange, symbol, only_open)
+    settings = settings_loading.load()
+    url = settings.clickhouse.url or addresses.resolve(settings).clickhouse
+
+    def ask(query: str) -> bytes:
+        return b"".join(run_query(settings.clickhouse, url, query, "JSONEachRow"))
+
+    report = Report.read(ask, choice)
+    if as_json:
+        click.echo(report.as_json())
+        return
+    console = Console(width=None if Console().is_terminal else _WIDE)
+    for table in report.tables():
+        console.print(table)
