@@ -18,6 +18,7 @@ from bookmill.settings import MarketSettings, Settings
 from bookmill.status import StatusServer
 from producers.control import ControlReader, Request
 from producers.kafka_writer import KafkaWriter
+from producers.ledger import LEDGER_FILE, Ledger
 from producers.listing import InstrumentLog
 from producers.market import Market
 from producers.openings import Openings
@@ -96,6 +97,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     no more.
     """
     venues = {key: venue(*key, chosen=market) for key, market in chosen.items()}
+    ledger = Ledger(settings.data_dir / LEDGER_FILE)
     addresses = resolve(settings)
     topics = [raw(*key) for key in chosen]
     ensure_topics(
@@ -123,6 +125,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
             topic=prefix + raw(*key).name,
             producer_id=producer_id,
             instrument_log=log,
+            ledger=ledger,
             openings=openings,
         )
         for key, market in chosen.items()
@@ -152,6 +155,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
             await asyncio.to_thread(log.writer.close, _FLUSH_S)
     finally:
         await asyncio.to_thread(control.stop)
+        ledger.close()
     _log.info("producer stopped", records=writer.written, undelivered=writer.failed)
 
 

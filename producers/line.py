@@ -157,6 +157,11 @@ class Line:
         return self._renewing
 
     @property
+    def requests(self) -> int:
+        """Texts that a new connection sends to have all its streams."""
+        return len(self._plan.requests)
+
+    @property
     def beginning(self) -> bool:
         """Whether its connection is so new that what its streams begin with may still be on its way."""
         asked_s = self._current.asked_s if self._current is not None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
@@ -30,7 +29,7 @@ _COUNTERS = {
     "snapshots": "Depth snapshots written to the raw topic.",
     "snapshots_refused": "Snapshot requests the exchange refused for good.",
     "snapshots_expired": "Snapshot requests that grew too old.",
-    "rest_refused": "REST calls refused for their number (429, 418).",
+    "rest_refused": "REST calls refused for their number (429, 418, 403).",
     "polls": "Questions asked over REST in a socket's stead.",
     "poll_errors": "Of these, those without a good answer.",
     "polled_records": "Answers written to the raw topic.",
@@ -119,7 +118,9 @@ class ProducerPart:
             labels=["market"],
         )
         weight = GaugeMetricFamily(
-            "bookmill_producer_rest_weight", "REST weight spent in the last minute.", labels=["market"]
+            "bookmill_producer_rest_weight",
+            "REST weight spent in the last minute by all that share the market's account.",
+            labels=["market"],
         )
         age = GaugeMetricFamily(
             "bookmill_producer_age_seconds", "Since a stream's last frame.", labels=["market", "stream"]
@@ -130,7 +131,7 @@ class ProducerPart:
         for market in self._markets:
             polled.add_metric([market.name], market.polling.instruments)
             connected.add_metric([market.name], market.state in {"connected", "polling"})
-            weight.add_metric([market.name], market.rest.budget.used(time.monotonic()))
+            weight.add_metric([market.name], market.rest.spending()[0])
             for stream, age_s in market.ages_s().items():
                 if age_s is not None:
                     age.add_metric([market.name, stream], age_s)
@@ -163,7 +164,7 @@ def _counters(market: Market) -> dict[str, int]:
 
 
 def _market(market: Market, counters: dict[str, int]) -> dict[str, Any]:
-    now_s = time.monotonic()
+    used, blocked_s = market.rest.spending()
     return {
         "state": market.state,
         **counters,
@@ -173,8 +174,9 @@ def _market(market: Market, counters: dict[str, int]) -> dict[str, Any]:
         "polling": market.polling.instruments,
         "snapshots_waiting": market.snapshots.waiting if market.snapshots else 0,
         "rest": asdict(market.rest.counts),
-        "weight_used": market.rest.budget.used(now_s),
-        "weight_limit": market.rest.budget.own_limit,
-        "blocked_s": round(market.rest.budget.blocked_s(now_s), 1),
+        "weight_account": market.rest.account.name,
+        "weight_used": used,
+        "weight_limit": market.rest.account.own_limit,
+        "blocked_s": round(blocked_s, 1),
         "age_s": market.ages_s(),
     }
