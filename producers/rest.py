@@ -33,6 +33,9 @@ _AT_ONCE = 4
 """Calls of one market under way; a refusal may meet all of them."""
 _MOST_WAITING = 5000
 _ASK_AGAIN_S = 0.5
+"""How often the first says that it waits."""
+_LOOK_AGAIN_S = 5.0
+"""How often the others look whether they are still wanted."""
 _REFRESHED = Priority(Urgency.METADATA)
 
 
@@ -143,14 +146,15 @@ class Rest:
         turn = self._turns.enter(priority)
         try:
             while wanted():
-                wait_s = _ASK_AGAIN_S
+                patience_s = _LOOK_AGAIN_S
                 if self._turns.claim(turn):
                     wait_s = await self._spend(request, turn)
                     if not wait_s:
                         self._turns.start(turn)
                         return True
                     self._turns.pass_on(turn)
-                await turn.wait(min(wait_s, _ASK_AGAIN_S))
+                    patience_s = min(wait_s, _ASK_AGAIN_S)
+                await turn.wait(patience_s)
         finally:
             self._turns.leave(turn)
         if not self._turns.waiting:

@@ -28,6 +28,9 @@ _log = structlog.get_logger(__name__)
 FRESH_S = 30.0
 """A request older than this is void: who asked has asked again, or has what it needs."""
 
+_TOGETHER_S = 0.02
+"""Requests that come so close to each other were made at once: the most traded is first among them, not the first to be read."""
+
 
 @dataclass
 class SnapshotCounts:
@@ -99,7 +102,12 @@ class Snapshots:
         """Serve requests until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
-                group.create_task(self._serve_one(await self._new.get()))
+                new = [await self._new.get()]
+                await asyncio.sleep(_TOGETHER_S)
+                while not self._new.empty():
+                    new.append(self._new.get_nowait())
+                for wire_symbol in sorted(new, key=self._priority):
+                    group.create_task(self._serve_one(wire_symbol))
 
     async def _serve_one(self, wire_symbol: str) -> None:
         try:
@@ -114,7 +122,7 @@ class Snapshots:
         try:
             body = await self._rest.get(
                 request,
-                priority=Priority.resync(wire_symbol, self._traded(wire_symbol)),
+                priority=self._priority(wire_symbol),
                 wanted=lambda: self._is_fresh(wire_symbol),
             )
         except RefusedError as error:
@@ -143,6 +151,9 @@ class Snapshots:
         self.problem = ""
         _log.info("snapshot served", symbol=wire_symbol, bytes=len(body))
         await self._writer.room()
+
+    def _priority(self, wire_symbol: str) -> Priority:
+        return Priority.resync(wire_symbol, self._traded(wire_symbol))
 
     def _is_fresh(self, wire_symbol: str) -> bool:
         return self._clock() - self._asked_s[wire_symbol] <= FRESH_S
