@@ -138,7 +138,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
             loop.call_soon_threadsafe(market.resync, request.wire_symbol, request.asked_s)
 
     control = ControlReader(settings.kafka, addresses.kafka, registered, receive)
-    part = ProducerPart(list(markets.values()), writer, control)
+    part = ProducerPart(list(markets.values()), writer, control, log.writer, settings.producer)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
@@ -149,7 +149,11 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     try:
         control.start()
         with StatusServer(part, settings.status):
-            await _until(stopping, list(markets.values()), (writer.run(), log.writer.run(), part.loop.run()))
+            await _until(
+                stopping,
+                list(markets.values()),
+                (writer.run(), log.writer.run(), part.loop.run(), part.readers.run()),
+            )
             _log.info("stopping", in_flight=writer.in_flight)
             await asyncio.to_thread(writer.close, _FLUSH_S)
             await asyncio.to_thread(log.writer.close, _FLUSH_S)

@@ -104,7 +104,9 @@ class Ledger:
         while True:
             try:
                 self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = OFF")  # what a crash of the machine loses is a minute old by then
+                self._db.execute(
+                    "PRAGMA synchronous = OFF"
+                )  # what a crash of the machine loses is a minute old by then
                 with self._changing():
                     self._make(boot, calendar_ahead_s)
             except sqlite3.OperationalError as error:

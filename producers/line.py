@@ -157,6 +157,11 @@ class Line:
         return self._renewing
 
     @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Those that are open: one, or two while one hands over to another."""
+        return tuple(self._open)
+
+    @property
     def requests(self) -> int:
         """Texts that a new connection sends to have all its streams."""
         return len(self._plan.requests)
@@ -188,6 +193,7 @@ class Line:
             for stream in self._streams.values():
                 stream.finish()
                 stream.leader = connection
+                stream.forgotten_before = stream.forgotten
                 stream.hand_over = None
             self._start(connection)
             return connection

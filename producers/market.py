@@ -15,8 +15,8 @@ from producers.connection import Answer
 from producers.dead_letters import write_dead_letter
 from producers.instruments import Choice, choose
 from producers.kafka_writer import KafkaWriter
-from producers.line import Line, LineState
 from producers.ledger import Ledger
+from producers.line import Line, LineState
 from producers.listing import InstrumentLog, Listing
 from producers.openings import Openings
 from producers.polling import Polling
@@ -221,6 +221,11 @@ class Market:
     def _disable(self, instrument: Instrument, what: str) -> None:
         self.disabled[instrument.symbol] = f"{self.name} {instrument.symbol} {what}"
         _log.warning("instrument is not trading", market=self.name, symbol=instrument.symbol, what=what)
+
+    @property
+    def collected(self) -> int:
+        """How many instruments are collected."""
+        return len(self._by_wire)
 
     def resync(self, wire_symbol: str, asked_s: float) -> None:
         """A book needs an image; ``asked_s``: when it was wanted, Unix seconds."""

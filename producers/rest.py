@@ -101,12 +101,9 @@ class Rest:
             self._spending = self.account.used(), self.account.blocked_s()
         return self._spending
 
-    @property
-    def buffer(self) -> Buffer:
-        """The calls that wait."""
-        return Buffer(
-            "rest calls", self._turns.waiting, self._turns.waiting_limit, "refuse", self.counts.turned_away
-        )
+    def buffer(self, name: str) -> Buffer:
+        """The calls that wait, under that name."""
+        return Buffer(name, self._turns.waiting, self._turns.waiting_limit, "refuse", self.counts.turned_away)
 
     async def get(
         self,

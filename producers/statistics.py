@@ -8,11 +8,17 @@ from typing import Any
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from bookmill.buffers import Buffer, buffer_metrics, buffer_statistics
+from bookmill.settings import ProducerSettings
+from producers.connection import QUEUE_FRAMES, Connection
 from producers.control import ControlReader
+from producers.hand_over import MOST_FRAMES
 from producers.kafka_writer import KafkaWriter
 from producers.line import LineCounts
 from producers.loop_watch import STALL_S, LoopWatch
 from producers.market import Market
+from producers.reader_watch import ReaderWatch
+from producers.stream import Stream
 
 __all__ = ["ProducerPart"]
 
@@ -42,11 +48,20 @@ class ProducerPart:
 
     name = "producer"
 
-    def __init__(self, markets: Sequence[Market], writer: KafkaWriter, control: ControlReader) -> None:
+    def __init__(
+        self,
+        markets: Sequence[Market],
+        writer: KafkaWriter,
+        control: ControlReader,
+        instrument_writer: KafkaWriter,
+        settings: ProducerSettings,
+    ) -> None:
         self._markets = markets
         self._writer = writer
         self._control = control
+        self._instrument_writer = instrument_writer
         self.loop = LoopWatch()
+        self.readers = ReaderWatch(self._connections, settings.slow_reader_after_s, held=lambda: writer.full)
 
     def health(self) -> dict[str, str]:
         """Problems of Kafka, of control.requests and of each market."""
@@ -72,6 +87,9 @@ class ProducerPart:
             "throttles": writer.throttles,
             "throttled_s": round(writer.throttled_s, 3),
             "requests_unreadable": self._control.unreadable,
+            "slow_readers": self.readers.slow,
+            "behind_s": round(self.readers.behind_s, 3),
+            "buffers": buffer_statistics(self._buffers()),
             "loop_stalls": self.loop.stalls,
             "loop_longest_stall_s": round(self.loop.longest_s, 3),
             "loop_busiest_s": round(self.loop.busiest_s, 3),
@@ -87,6 +105,7 @@ class ProducerPart:
             ("throttles", "Times the buffer towards Kafka was full.", writer.throttles),
             ("throttled_seconds", "Seconds nothing was read because it was full.", writer.throttled_s),
             ("requests_unreadable", "Control requests that cannot be read.", self._control.unreadable),
+            ("slow_readers", "Connections that fell behind what the exchange sends.", self.readers.slow),
             ("loop_stalls", f"Times the event loop stood still for more than {STALL_S} s.", self.loop.stalls),
         ):
             yield CounterMetricFamily(f"bookmill_producer_{name}", text, value=value)
@@ -103,6 +122,12 @@ class ProducerPart:
             "The most processor time the event loop spent in one go.",
             value=self.loop.busiest_s,
         )
+        yield GaugeMetricFamily(
+            "bookmill_producer_behind_seconds",
+            "For how long the slowest connection has not caught up with what the exchange sends.",
+            value=self.readers.behind_s,
+        )
+        yield from buffer_metrics(self._buffers())
         counters = {market.name: _counters(market) for market in self._markets}
         for name, text in _COUNTERS.items():
             family = CounterMetricFamily(f"bookmill_producer_{name}", text, labels=["market"])
@@ -110,6 +135,32 @@ class ProducerPart:
                 family.add_metric([market], values[name])
             yield family
         yield from self._gauges()
+
+    def _connections(self) -> Iterable[Connection]:
+        return (each for market in self._markets for line in list(market.lines) for each in line.connections)
+
+    def _streams(self) -> Iterable[Stream]:
+        return (stream for market in self._markets for stream in list(market.streams))
+
+    def _buffers(self) -> Iterable[Buffer]:
+        """In the way of a frame; of those that each connection or stream has, the fullest."""
+        room = min((each.receive_buffer for each in self._connections()), default=0)
+        yield Buffer("socket bytes", self.readers.bytes, room)
+        yield Buffer("websocket frames", self.readers.frames, QUEUE_FRAMES)
+        held = [each.hand_over for each in self._streams()]
+        yield Buffer(
+            "hand-over frames",
+            max((each.waiting for each in held if each is not None), default=0),
+            MOST_FRAMES,
+            "forget",
+            sum(each.forgotten for each in self._streams()),
+        )
+        for market in self._markets:
+            yield market.rest.buffer(f"rest calls {market.name}")
+            if market.snapshots:
+                yield Buffer(f"resyncs {market.name}", market.snapshots.waiting, market.collected)
+        yield self._writer.buffer("producer records")
+        yield self._instrument_writer.buffer("instrument records")
 
     def _gauges(self) -> Iterable[Metric]:
         connected = GaugeMetricFamily(

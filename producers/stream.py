@@ -38,6 +38,7 @@ class Stream:
     __slots__ = (
         "bytes",
         "channel_headers",
+        "forgotten_before",
         "frames",
         "hand_over",
         "key",
@@ -76,11 +77,17 @@ class Stream:
         self.frames = 0
         self.bytes = 0
         self.repeated = 0
+        self.forgotten_before = 0
         self.last_ns = 0
 
     def describe(self, symbol: str, unit: str) -> None:
         """From the next record on."""
         self.channel_headers, self.last_headers = record_headers("ws", self.route.channel, symbol, unit)
+
+    @property
+    def forgotten(self) -> int:
+        """Frames that its hand-overs could not remember."""
+        return self.forgotten_before + (self.hand_over.forgotten if self.hand_over else 0)
 
     def write(self, source: Source, frame: bytes, time_ns: int) -> None:
         """Write one frame as a raw record."""
@@ -116,6 +123,7 @@ class Stream:
             self.repeated += 1
             return
         if source is self.new and self.starts_anew:
+            self.forgotten_before = self.forgotten
             self.leader, self.old, self.new, self.hand_over = source, None, None, None
             self.write(source, frame, time_ns)
             return
@@ -127,6 +135,7 @@ class Stream:
 
     def begin(self, old: Source) -> None:
         """A successor is on its way: what ``old`` brings is remembered, before the exchange can have sent it to both."""
+        self.forgotten_before = self.forgotten
         self.old, self.new, self.hand_over, self.leader = old, None, HandOver(), None
 
     def join(self, new: Source) -> None:
@@ -142,6 +151,7 @@ class Stream:
     def cancel(self, old: Source, time_ns: int) -> None:
         """The successor is gone: the old connection goes on. Where the successor led already, frames lie between the two."""
         led = self.leader is not None and self.leader is not old
+        self.forgotten_before = self.forgotten
         self.leader, self.old, self.new, self.hand_over = old, None, None, None
         if led and self.starts_anew:
             self.tell_lost(old, "successor lost", time_ns)
@@ -154,4 +164,5 @@ class Stream:
     def _settle(self) -> None:
         if self.hand_over is not None and self.hand_over.over:
             self.repeated += self.hand_over.repeated
+            self.forgotten_before = self.forgotten
             self.leader, self.old, self.new, self.hand_over = self.new, None, None, None

@@ -117,7 +117,7 @@ def create_app(prepared: Prepared) -> WorkerApp:
         output=Output(config),
         client_config=config,
     )
-    app.part = WorkerPart(mill)
+    app.part = WorkerPart(mill, lambda: cast("Consumer", app.consumer).fetched)
     raws = app.topic(*prepared.venues, schema=BatchSchema(), acks=False)
 
     @app.agent(raws, name="mill", supervisor_strategy=CrashingSupervisor)

@@ -159,7 +159,7 @@ def test_more_calls_than_may_wait_are_turned_away_and_counted(monkeypatch: pytes
         one.account.block(5.0)
         answers = await asyncio.gather(*(one.get(REQUEST) for _ in range(3)))
         assert answers == [b"{}", b"{}", None]
-        assert one.buffer == Buffer("rest calls", 0, 2, "refuse", 1)
+        assert one.buffer("calls") == Buffer("calls", 0, 2, "refuse", 1)
         await one.close()
 
     virtual_time.run(ask)
