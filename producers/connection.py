@@ -155,13 +155,15 @@ class Connection:
         await self._socket.close()
 
     async def _send(self, gap_s: float) -> None:
-        """One by one, never a burst: the limit is a rolling window."""
+        """One by one, never a burst: the limit is a rolling window. Who has been silent for long enough speaks at once."""
+        free_s = self.opened_s + gap_s
         with suppress(ConnectionClosed):  # the reader says so
             while True:
                 while not self._requests:
                     self._wanted.clear()
                     await self._wanted.wait()
-                await asyncio.sleep(gap_s)
+                await asyncio.sleep(free_s - time.monotonic())
+                free_s = time.monotonic() + gap_s
                 text = self._requests.popleft()
                 await self._socket.send(text)
                 self._sent_s.append(time.monotonic())

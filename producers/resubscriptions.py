@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
 from producers.line import Line
-from producers.snapshots import FRESH_S, SnapshotCounts
+from producers.snapshots import FRESH_S, TOGETHER_S, SnapshotCounts
 from venues.interface import Venue
 from venues.messages import Instrument
 
@@ -68,6 +69,7 @@ class Resubscriptions:
         self._clock = clock
         self._asked_s: dict[str, float] = {}
         """When each waiting instrument was asked for last."""
+        self._asked = asyncio.Event()
         self._served: dict[str, _Served] = {}
 
     @property
@@ -88,11 +90,15 @@ class Resubscriptions:
         else:
             self.counts.folded += wire_symbol in self._asked_s
             self._asked_s[wire_symbol] = max(asked_s, self._asked_s.get(wire_symbol, 0.0))
+            self._asked.set()
 
     async def run(self) -> None:
         """Serve requests until cancelled."""
         while True:
-            await asyncio.sleep(_TICK_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), _TICK_S)
+                await asyncio.sleep(TOGETHER_S)
+            self._asked.clear()
             self.serve()
 
     def serve(self) -> None:

@@ -21,14 +21,14 @@ from schemas.raw_record import RawHeaders
 from venues.interface import Venue
 from venues.messages import Instrument
 
-__all__ = ["FRESH_S", "SnapshotCounts", "Snapshots"]
+__all__ = ["FRESH_S", "TOGETHER_S", "SnapshotCounts", "Snapshots"]
 
 _log = structlog.get_logger(__name__)
 
 FRESH_S = 30.0
 """A request older than this is void: who asked has asked again, or has what it needs."""
 
-_TOGETHER_S = 0.02
+TOGETHER_S = 0.02
 """Requests that come so close to each other were made at once: the most traded is first among them, not the first to be read."""
 
 
@@ -103,7 +103,7 @@ class Snapshots:
         async with asyncio.TaskGroup() as group:
             while True:
                 new = [await self._new.get()]
-                await asyncio.sleep(_TOGETHER_S)
+                await asyncio.sleep(TOGETHER_S)
                 while not self._new.empty():
                     new.append(self._new.get_nowait())
                 for wire_symbol in sorted(new, key=self._priority):

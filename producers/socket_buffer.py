@@ -14,7 +14,7 @@ def receive_buffer(transport: asyncio.BaseTransport) -> int:
     one = transport.get_extra_info("socket")
     try:
         return int(one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)) if one is not None else 0
-    except OSError:
+    except (OSError, ValueError):
         return 0
 
 
@@ -31,10 +31,8 @@ else:
     def waiting_bytes(transport: asyncio.BaseTransport) -> int:
         """Bytes that wait; 0 for a socket that is closed."""
         one = transport.get_extra_info("socket")
-        descriptor = one.fileno() if one is not None else -1
-        if descriptor < 0:
-            return 0
         try:
-            return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
-        except OSError:  # closed meanwhile
+            told = fcntl.ioctl(one.fileno(), termios.FIONREAD, bytes(4)) if one is not None else b""
+            return int.from_bytes(told, sys.byteorder)
+        except (OSError, ValueError):
             return 0
