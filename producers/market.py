@@ -73,9 +73,12 @@ class Market:
         self._by_wire: dict[str, Instrument] = {}
         """What is collected."""
         self._proxy = market.proxy.get_secret_value() if market.proxy else None
+        ledger = ledger or Ledger(None)
         self.rest = Rest.of(venue, market, settings, ledger)
         self._traded = Traded(lambda: self.streams, venue.trade_channels)
-        self.polling = Polling(venue, market, settings, name=self.name, connection=f"{self._id}-poll")
+        self.polling = Polling(
+            venue, market, settings, name=self.name, connection=f"{self._id}-poll", ledger=ledger
+        )
         self.listing = Listing(venue, instrument_log, self._instrument_changed)
         self.disabled: dict[str, str] = {}
         """Collected instruments that the exchange does not trade (any more), by symbol, with a sentence each."""

@@ -121,7 +121,7 @@ async def _ask(
     asked: Venue, market: MarketSettings, settings: ProducerSettings, ledger: Ledger | None
 ) -> Sequence[Instrument]:
     if asked.by_ccxt:
-        return await _ask_ccxt(CcxtExchange(asked, market, settings))
+        return await _ask_ccxt(CcxtExchange(asked, market, settings, ledger))
     rest = Rest.of(asked, market, settings, ledger)
     end_s = time.monotonic() + _PATIENCE_S
     try:
