@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx2
@@ -59,8 +60,7 @@ class CcxtExchange:
         self._market = venue.market
         self._each_trade = market.trades == "trade"
         self._share = settings.rest_weight_share
-        ledger = ledger or Ledger(None)
-        self._spending = lambda pace_ms: Spending(venue, market, settings.rest_weight_share, ledger, pace_ms)
+        self._spending = partial(Spending, venue, market, settings.rest_weight_share, ledger or Ledger(None))
         self._address = market.rest_url
         self._proxy = market.proxy.get_secret_value() if market.proxy else None
         self._choices = choices(self._id)
@@ -175,7 +175,7 @@ class CcxtExchange:
         kind = ccxt_class(self._id)
         made: Any = type(kind.__name__, (Transport, kind), {})({"enableRateLimit": True, "number": str})
         made.address = self._address
-        made.spending = self._spending(made.rateLimit)
+        made.spending = self._spending(float(made.rateLimit))
         made.rateLimit, made.tokenBucket = made.rateLimit / self._share, None
         made.init_rest_rate_limiter()
         made.has["fetchCurrencies"] = False  # a call more, which many exchanges answer only to customers
