@@ -180,6 +180,8 @@ class ProducerSettings(_Section):
     """When so many are unacknowledged the socket is read slower."""
     snapshot_depth: PositiveInt | None = None
     """Levels a side asked of REST; the venue's most where not set."""
+    slow_reader_after_s: float = Field(2.0, gt=0)
+    """A connection for which more waits than is read is warned of after so long."""
     resubscribe_after_s: float = Field(10.0, gt=0)
     """A book whose images come in its stream is subscribed anew once in so long at most; less often while that does not help."""
     instruments_refresh_s: float = Field(3600.0, gt=0)

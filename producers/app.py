@@ -18,6 +18,7 @@ from bookmill.settings import MarketSettings, Settings
 from bookmill.status import StatusServer
 from producers.control import ControlReader, Request
 from producers.kafka_writer import KafkaWriter
+from producers.ledger import LEDGER_FILE, Ledger
 from producers.listing import InstrumentLog
 from producers.market import Market
 from producers.openings import Openings
@@ -96,6 +97,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     no more.
     """
     venues = {key: venue(*key, chosen=market) for key, market in chosen.items()}
+    ledger = Ledger(settings.data_dir / LEDGER_FILE)
     addresses = resolve(settings)
     topics = [raw(*key) for key in chosen]
     ensure_topics(
@@ -123,6 +125,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
             topic=prefix + raw(*key).name,
             producer_id=producer_id,
             instrument_log=log,
+            ledger=ledger,
             openings=openings,
         )
         for key, market in chosen.items()
@@ -139,7 +142,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
             loop.call_soon_threadsafe(market.backfill, request.wire_symbol, request.span, request.asked_s)
 
     control = ControlReader(settings.kafka, addresses.kafka, registered, receive)
-    part = ProducerPart(list(markets.values()), writer, control)
+    part = ProducerPart(list(markets.values()), writer, control, log.writer, settings.producer)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
@@ -150,12 +153,17 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     try:
         control.start()
         with StatusServer(part, settings.status):
-            await _until(stopping, list(markets.values()), (writer.run(), log.writer.run(), part.loop.run()))
+            await _until(
+                stopping,
+                list(markets.values()),
+                (writer.run(), log.writer.run(), part.loop.run(), part.readers.run()),
+            )
             _log.info("stopping", in_flight=writer.in_flight)
             await asyncio.to_thread(writer.close, _FLUSH_S)
             await asyncio.to_thread(log.writer.close, _FLUSH_S)
     finally:
         await asyncio.to_thread(control.stop)
+        ledger.close()
     _log.info("producer stopped", records=writer.written, undelivered=writer.failed)
 
 

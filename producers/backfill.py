@@ -18,6 +18,7 @@ import structlog
 from bookmill.errors import FrameError, RefusedError
 from producers.dead_letters import write_dead_letter
 from producers.kafka_writer import KafkaWriter
+from producers.priorities import Priority, Urgency
 from producers.rest import Rest
 from producers.snapshots import FRESH_S
 from schemas.raw_record import RawHeaders
@@ -139,7 +140,7 @@ class Backfills:
                 request = way.request()
                 if request is None:
                     break
-                body = await self._page(request)
+                body = await self._page(request, wire_symbol)
                 if body is None:
                     self.counts.expired += 1
                     _log.warning(
@@ -163,15 +164,14 @@ class Backfills:
         self.problem = refusal
         self._end(wire_symbol, span, way, reason)
 
-    async def _page(self, request: RestRequest) -> bytes | None:
+    async def _page(self, request: RestRequest, wire_symbol: str) -> bytes | None:
         """One page; None when it is not to be had in time. Raises :class:`RefusedError`."""
-        limit = self._rest.budget.own_limit
-        if request.weight > limit:
-            raise RefusedError(
-                f"producer.rest_weight_share allows {limit} weight a minute, a page of past trades costs {request.weight}."
-            )
         until_s = self._clock() + _PATIENCE_S
-        return await self._rest.get(request, wanted=lambda: self._clock() < until_s)
+        return await self._rest.get(
+            request,
+            priority=Priority(Urgency.BACKFILL, name=wire_symbol),
+            wanted=lambda: self._clock() < until_s,
+        )
 
     def _take(self, way: Backfill, body: bytes) -> None:
         """Hand the way a page. One that cannot be read is a dead letter; raises :class:`FrameError`."""

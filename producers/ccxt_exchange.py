@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx2
@@ -19,7 +20,9 @@ from bookmill.settings import MarketSettings, ProducerSettings
 from producers import polled_values
 from producers.ccxt_choices import choices, wanted_types
 from producers.ccxt_class import ccxt_class
+from producers.ccxt_spending import Spending
 from producers.ccxt_transport import Transport
+from producers.ledger import Ledger
 from producers.own_loop import in_own_loop
 from producers.proxy import rest_options, through
 from venues.ccxt_markets import instrument, is_of
@@ -49,12 +52,15 @@ _BARS = 3
 class CcxtExchange:
     """Made for one market of the settings. Nothing is imported before :meth:`load`; ``instruments`` are empty until then."""
 
-    def __init__(self, venue: Venue, market: MarketSettings, settings: ProducerSettings) -> None:
+    def __init__(
+        self, venue: Venue, market: MarketSettings, settings: ProducerSettings, ledger: Ledger | None = None
+    ) -> None:
         self.instruments: Sequence[Instrument] = ()
         self._id = venue.ccxt_id
         self._market = venue.market
         self._each_trade = market.trades == "trade"
         self._share = settings.rest_weight_share
+        self._spending = partial(Spending, venue, market, settings.rest_weight_share, ledger or Ledger(None))
         self._address = market.rest_url
         self._proxy = market.proxy.get_secret_value() if market.proxy else None
         self._choices = choices(self._id)
@@ -169,6 +175,7 @@ class CcxtExchange:
         kind = ccxt_class(self._id)
         made: Any = type(kind.__name__, (Transport, kind), {})({"enableRateLimit": True, "number": str})
         made.address = self._address
+        made.spending = self._spending(float(made.rateLimit))
         made.rateLimit, made.tokenBucket = made.rateLimit / self._share, None
         made.init_rest_rate_limiter()
         made.has["fetchCurrencies"] = False  # a call more, which many exchanges answer only to customers

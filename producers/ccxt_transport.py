@@ -13,20 +13,29 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from producers.ccxt_spending import Spending
+
 __all__ = ["Transport"]
 
 
 class Transport:
-    """Stands before a class of ccxt's among the bases of one. ``http`` and ``address`` are set before the first call.
+    """Stands before a class of ccxt's among the bases of one. ``http``, ``spending`` and ``address`` are set before the first call.
 
     ``address`` replaces scheme and host of each call; None leaves them. ``retry_after_s``: what the last refusal for too many
     calls asked for, 0.0 where it named nothing.
     """
 
     http: httpx2.AsyncClient
+    spending: Spending
     address: str | None = None
     retry_after_s = 0.0
     id: str
+
+    async def throttle(self, cost: Any = None) -> None:
+        """ccxt's own pace, then the exchange's weight: every call comes by here first."""
+        ccxt: Any = super()  # the other half of the object
+        await ccxt.throttle(cost)
+        await self.spending.spend(1.0 if cost is None else float(cost))
 
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """One call, as ccxt's own ``fetch``: decoded JSON, or text; what goes wrong is one of ccxt's errors."""
@@ -44,6 +53,8 @@ class Transport:
             raise ExchangeNotAvailable(f"{called}: {str(error) or type(error).__name__}") from error
         status, reason = answer.status_code, answer.reason_phrase
         self.retry_after_s = _seconds(answer.headers.get("retry-after", ""))
+        if status in self.spending.ban_statuses:
+            await self.spending.block(self.retry_after_s)
         text = answer.text.strip()
         told = {name.title(): value for name, value in answer.headers.items()}
         decoded = self.parse_json(text)

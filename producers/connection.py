@@ -18,10 +18,11 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from producers.kafka_writer import KafkaWriter
 from producers.proxy import socket_options
+from producers.socket_buffer import receive_buffer, waiting_bytes
 from producers.stream import Stream
 from venues.interface import KeepAlive, Route, Venue
 
-__all__ = ["FAILURES", "Answer", "Connection"]
+__all__ = ["FAILURES", "QUEUE_FRAMES", "Answer", "Connection"]
 
 FAILURES = (OSError, TimeoutError, WebSocketException)
 """What a connection can end with, or not come about with."""
@@ -29,7 +30,8 @@ FAILURES = (OSError, TimeoutError, WebSocketException)
 _OPEN_S = 10.0
 _CLOSE_S = 2.0
 _LARGEST_FRAME = 64 << 20
-_QUEUE_FRAMES = 1024
+QUEUE_FRAMES = 1024
+"""Frames a websocket keeps for its reader; then it takes nothing more from its socket."""
 _IN_ONE_GO = 64
 """Frames of one connection after which the others, and whoever else waits for the event loop, have their turn: as long as frames are
 waiting, reading one never waits."""
@@ -91,7 +93,7 @@ class Connection:
             close_timeout=_CLOSE_S,
             ping_interval=None,  # theirs are answered; ours would count as requests, and data is liveness enough
             max_size=_LARGEST_FRAME,
-            max_queue=_QUEUE_FRAMES,
+            max_queue=QUEUE_FRAMES,
             **socket_options(url, proxy),
         )
         return cls(name, socket, streams)
@@ -123,6 +125,21 @@ class Connection:
             self._sent_s.popleft()
         return len(self._sent_s) + len(self._requests) + requests <= _PACE * per_hour
 
+    @property
+    def waiting_frames(self) -> int:
+        """Frames that have come and were not read yet, as far as they are out of the socket."""
+        return len(self._socket.recv_messages.frames)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that have come and wait in the system's receive buffer."""
+        return waiting_bytes(self._socket.transport)
+
+    @property
+    def receive_buffer(self) -> int:
+        """Bytes that may wait there."""
+        return receive_buffer(self._socket.transport)
+
     async def answers(self, timeout_s: float) -> bool:
         """Whether the other side answers a ping."""
         try:
@@ -140,13 +157,15 @@ class Connection:
         await self._socket.close()
 
     async def _send(self, gap_s: float) -> None:
-        """One by one, never a burst: the limit is a rolling window."""
+        """One by one, never a burst: the limit is a rolling window. Who has been silent for long enough speaks at once."""
+        free_s = self.opened_s + gap_s
         with suppress(ConnectionClosed):  # the reader says so
             while True:
                 while not self._requests:
                     self._wanted.clear()
                     await self._wanted.wait()
-                await asyncio.sleep(gap_s)
+                await asyncio.sleep(free_s - time.monotonic())
+                free_s = time.monotonic() + gap_s
                 text = self._requests.popleft()
                 await self._socket.send(text)
                 self._sent_s.append(time.monotonic())

@@ -19,18 +19,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-__all__ = ["HandOver", "HeldFrame"]
+__all__ = ["MOST_FRAMES", "HandOver", "HeldFrame"]
 
 HeldFrame = tuple[bytes, int]
 """A frame and its receive time in ns."""
 
-_MOST_FRAMES = 10_000
+MOST_FRAMES = 10_000
+"""Frames of one connection that are remembered; then the oldest is forgotten."""
 _T = TypeVar("_T")
 
 
 class HandOver:
     """The hand-over of one stream. ``aligned``: both have brought one frame, and the successor may lead. ``over``: it leads, and
-    there is nothing left to compare. ``repeated`` counts frames that one connection brought and the other had written.
+    there is nothing left to compare. ``repeated`` counts frames that one connection brought and the other had written,
+    ``forgotten`` those that were too many to be remembered: one may be missing, or written twice.
     """
 
     def __init__(self) -> None:
@@ -39,6 +41,7 @@ class HandOver:
         self.old_frames = 0
         self.new_frames = 0
         self.repeated = 0
+        self.forgotten = 0
         self._old_leads = True
         self._ahead: dict[bytes, None] = {}
         """What the old connection brought and the successor has not, since they overlap, in order."""
@@ -65,7 +68,7 @@ class HandOver:
             self._ahead.clear()
             self._align()
         else:
-            _keep(self._ahead, frame, None)
+            self._keep(self._ahead, frame, None)
         return True
 
     def new(self, frame: bytes, time_ns: int) -> Sequence[HeldFrame]:
@@ -80,7 +83,7 @@ class HandOver:
         if not self._old_leads:  # and the old connection had not brought it either
             self.over = True
             return ((frame, time_ns),)
-        _keep(self._held, frame, time_ns)
+        self._keep(self._held, frame, time_ns)
         return ()
 
     def finish(self) -> Sequence[HeldFrame]:
@@ -91,15 +94,20 @@ class HandOver:
         self.over = not self._ahead
         return held
 
+    @property
+    def waiting(self) -> int:
+        """Frames that are remembered of one connection, the fuller side."""
+        return max(len(self._ahead), len(self._held))
+
     def _align(self) -> None:
         self.aligned = True
         self.repeated += 1
 
-
-def _keep(frames: dict[bytes, _T], frame: bytes, value: _T) -> None:
-    frames[frame] = value
-    if len(frames) > _MOST_FRAMES:
-        del frames[next(iter(frames))]
+    def _keep(self, frames: dict[bytes, _T], frame: bytes, value: _T) -> None:
+        frames[frame] = value
+        if len(frames) > MOST_FRAMES:
+            del frames[next(iter(frames))]
+            self.forgotten += 1
 
 
 def _forget_through(frames: dict[bytes, _T], last: bytes) -> None:

@@ -34,6 +34,7 @@ def instruments(exchange: str | None, markets: tuple[str, ...], search: str, *, 
     from bookmill import log, settings_loading
     from bookmill.errors import UnavailableError
     from producers.app import chosen_markets
+    from producers.ledger import LEDGER_FILE, Ledger
     from producers.offers import ask_all, table
 
     settings = settings_loading.load()
@@ -42,7 +43,9 @@ def instruments(exchange: str | None, markets: tuple[str, ...], search: str, *, 
     for (name, market), one in chosen.items():
         if market not in settings.exchanges.get(name, {}):  # nothing of it is collected
             chosen[name, market] = one.model_copy(update={"symbols": ()})
-    answer = asyncio.run(ask_all(chosen, settings.producer, search))
+    ledger = Ledger(settings.data_dir / LEDGER_FILE)
+    answer = asyncio.run(ask_all(chosen, settings.producer, search, ledger))
+    ledger.close()
     if as_json:
         for offer in answer.offers:
             click.echo(offer.as_json())

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from bookmill.buffers import Buffer
 from bookmill.errors import UnavailableError
 from bookmill.kafka import client_config
 from bookmill.settings import KafkaSettings
@@ -160,6 +161,10 @@ class KafkaWriter:
     def in_flight(self) -> int:
         """Records written here and not acknowledged yet."""
         return len(self._producer) + len(self._overflow)
+
+    def buffer(self, name: str) -> Buffer:
+        """What waits here, under that name; readers wait when it is full."""
+        return Buffer(name, self.in_flight, self._limit)
 
     @property
     def acknowledged(self) -> int:

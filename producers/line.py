@@ -157,6 +157,16 @@ class Line:
         return self._renewing
 
     @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Those that are open: one, or two while one hands over to another."""
+        return tuple(self._open)
+
+    @property
+    def requests(self) -> int:
+        """Texts that a new connection sends to have all its streams."""
+        return len(self._plan.requests)
+
+    @property
     def beginning(self) -> bool:
         """Whether its connection is so new that what its streams begin with may still be on its way."""
         asked_s = self._current.asked_s if self._current is not None else None
@@ -183,6 +193,7 @@ class Line:
             for stream in self._streams.values():
                 stream.finish()
                 stream.leader = connection
+                stream.forgotten_before = stream.forgotten
                 stream.hand_over = None
                 if self.counts.opened == 1:  # whoever collected before us had no successor
                     stream.tell_lost(connection, "start", time.time_ns())

@@ -16,14 +16,17 @@ from producers.connection import Answer
 from producers.dead_letters import write_dead_letter
 from producers.instruments import Choice, choose
 from producers.kafka_writer import KafkaWriter
+from producers.ledger import Ledger
 from producers.line import Line, LineState
 from producers.listing import InstrumentLog, Listing
 from producers.openings import Openings
 from producers.polling import Polling
+from producers.priorities import Priority, Urgency
 from producers.rest import Rest
 from producers.resubscriptions import Resubscriptions
 from producers.snapshots import Snapshots
 from producers.stream import Stream
+from producers.traded import Traded
 from venues.interface import Control, Route, StreamOptions, TradeSpan, Venue
 from venues.messages import Instrument
 
@@ -47,6 +50,7 @@ class Market:
         topic: str,
         producer_id: str,
         instrument_log: InstrumentLog,
+        ledger: Ledger | None = None,
         openings: Openings | None = None,
     ) -> None:
         self.name = f"{venue.exchange}.{venue.market}"
@@ -71,8 +75,12 @@ class Market:
         self._by_wire: dict[str, Instrument] = {}
         """What is collected."""
         self._proxy = market.proxy.get_secret_value() if market.proxy else None
-        self.rest = Rest.of(venue, market, settings)
-        self.polling = Polling(venue, market, settings, name=self.name, connection=f"{self._id}-poll")
+        ledger = ledger or Ledger(None)
+        self.rest = Rest.of(venue, market, settings, ledger)
+        self._traded = Traded(lambda: self.streams, venue.trade_channels)
+        self.polling = Polling(
+            venue, market, settings, name=self.name, connection=f"{self._id}-poll", ledger=ledger
+        )
         self.listing = Listing(venue, instrument_log, self._instrument_changed)
         self.disabled: dict[str, str] = {}
         """Collected instruments that the exchange does not trade (any more), by symbol, with a sentence each."""
@@ -119,6 +127,7 @@ class Market:
                 group.create_task(self.snapshots.run())
                 self.backfills = self._past_trades(by_wire, options)
                 group.create_task(self.backfills.run())
+                group.create_task(self._traded.run())
             group.create_task(self._watch_listing())
             polling = self.polling.run(
                 by_wire,
@@ -167,7 +176,11 @@ class Market:
         """Who serves requests for images, the venue's way."""
         if self.venue.image_channels:
             return Resubscriptions(
-                self.venue, self.lines, instruments, again_s=self._settings.resubscribe_after_s
+                self.venue,
+                self.lines,
+                instruments,
+                again_s=self._settings.resubscribe_after_s,
+                traded=self._traded.of,
             )
         return Snapshots(
             self.venue,
@@ -177,6 +190,7 @@ class Market:
             instruments=instruments,
             connection=f"{self._id}-rest",
             levels=self._settings.snapshot_depth,
+            traded=self._traded.of,
         )
 
     def _past_trades(self, instruments: Mapping[str, Instrument], options: StreamOptions) -> Backfills:
@@ -229,6 +243,11 @@ class Market:
         self.disabled[instrument.symbol] = f"{self.name} {instrument.symbol} {what}"
         _log.warning("instrument is not trading", market=self.name, symbol=instrument.symbol, what=what)
 
+    @property
+    def collected(self) -> int:
+        """How many instruments are collected."""
+        return len(self._by_wire)
+
     def resync(self, wire_symbol: str, asked_s: float) -> None:
         """A book needs an image; ``asked_s``: when it was wanted, Unix seconds."""
         if self.snapshots is not None:
@@ -248,7 +267,8 @@ class Market:
                     offered = await self.polling.learn_instruments()
                     self.rest.problem = ""
                     return offered
-                body = await self.rest.get(self.venue.instruments_request())
+                urgency = Urgency.START if self.choice is None else Urgency.METADATA
+                body = await self.rest.get(self.venue.instruments_request(), priority=Priority(urgency))
                 return await asyncio.to_thread(self.venue.parse_instruments, body or b"")
             except (FrameError, RefusedError, UnavailableError) as error:
                 self.rest.problem = error.message
@@ -264,9 +284,9 @@ class Market:
             self.venue.snapshot_request("", self._settings.snapshot_depth),
         ]
         weight = max(request.weight for request in requests if request is not None)
-        if weight > self.rest.budget.own_limit:
+        if weight > self.rest.account.own_limit:
             raise ConfigurationError(
-                f"producer.rest_weight_share allows {self.rest.budget.own_limit} weight a minute at {self.name},"
+                f"producer.rest_weight_share allows {self.rest.account.own_limit} weight a minute at {self.name},"
                 f" one call costs {weight}.",
                 hint="Set a larger share, or a smaller producer.snapshot_depth.",
             )

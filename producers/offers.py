@@ -15,6 +15,7 @@ from bookmill.errors import BookmillError, UnavailableError
 from bookmill.settings import MarketSettings, ProducerSettings
 from producers.ccxt_exchange import CcxtExchange
 from producers.instruments import choose
+from producers.ledger import Ledger
 from producers.rest import Rest
 from venues.interface import Venue
 from venues.messages import Instrument
@@ -67,6 +68,7 @@ async def ask_all(
     markets: Mapping[tuple[str, str], MarketSettings],
     settings: ProducerSettings,
     search: str,
+    ledger: Ledger | None = None,
 ) -> Answer:
     """Ask all markets side by side; ``search`` is part of a symbol, in any case. One that does not answer stops no other."""
     venues = {
@@ -74,7 +76,7 @@ async def ask_all(
         for key, market in markets.items()
     }
     asked = await asyncio.gather(
-        *(_ask(venues[key], market, settings) for key, market in markets.items()),
+        *(_ask(venues[key], market, settings, ledger) for key, market in markets.items()),
         return_exceptions=True,
     )
     offers: list[Offer] = []
@@ -115,15 +117,22 @@ def table(offers: Sequence[Offer]) -> Table:
     return drawn
 
 
-async def _ask(asked: Venue, market: MarketSettings, settings: ProducerSettings) -> Sequence[Instrument]:
+async def _ask(
+    asked: Venue, market: MarketSettings, settings: ProducerSettings, ledger: Ledger | None
+) -> Sequence[Instrument]:
     if asked.by_ccxt:
-        return await _ask_ccxt(CcxtExchange(asked, market, settings))
-    rest = Rest.of(asked, market, settings)
+        return await _ask_ccxt(CcxtExchange(asked, market, settings, ledger))
+    rest = Rest.of(asked, market, settings, ledger)
     end_s = time.monotonic() + _PATIENCE_S
     try:
-        body = await rest.get(asked.instruments_request(), wanted=lambda: time.monotonic() < end_s)
+        body = await rest.get(
+            asked.instruments_request(),
+            wanted=lambda: time.monotonic() + rest.account.blocked_s() < end_s,
+        )
         if body is None:
-            raise UnavailableError(rest.problem)
+            raise UnavailableError(
+                rest.problem or "its weight is spent by other calls, or it has refused them; try again later."
+            )
         return asked.parse_instruments(body)
     finally:
         await rest.close()

@@ -10,6 +10,7 @@ from bookmill.settings import MarketSettings, ProducerSettings
 from producers.ccxt_exchange import CcxtExchange
 from producers.failover import Failover, carried, subjects
 from producers.kafka_writer import KafkaWriter
+from producers.ledger import Ledger
 from producers.line import Line
 from producers.poller import PollCounts, Poller, Subject
 from producers.stream import Stream
@@ -28,13 +29,20 @@ class Polling:
     """
 
     def __init__(
-        self, venue: Venue, market: MarketSettings, settings: ProducerSettings, *, name: str, connection: str
+        self,
+        venue: Venue,
+        market: MarketSettings,
+        settings: ProducerSettings,
+        *,
+        name: str,
+        connection: str,
+        ledger: Ledger,
     ) -> None:
         self.always = market.source == "poll"
         self._venue = venue
         self._settings = settings
         self._connection = connection
-        self._exchange = CcxtExchange(venue, market, settings) if venue.ccxt_id else None
+        self._exchange = CcxtExchange(venue, market, settings, ledger) if venue.ccxt_id else None
         self._poller: Poller | None = None
         if self.always and self._exchange is None:
             raise ConfigurationError(

@@ -2,8 +2,8 @@
 
 An exchange counts subscriptions, and a book asked for again before its image came would start over for nothing: each
 instrument is subscribed anew once in a while at most, however often it is asked for, and less and less often while that
-does not help. Who has waited for that and does not ask any more has its book. Where many books of one connection are wanted
-at once, the connection is replaced instead: one request brings them all.
+does not help. Who has waited for that and does not ask any more has its book. The most traded are first. Where many books of one
+connection are wanted at once and its own few requests bring them sooner than one or two for each, the connection is replaced instead.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
 from producers.line import Line
-from producers.snapshots import FRESH_S, SnapshotCounts
+from producers.snapshots import FRESH_S, TOGETHER_S, SnapshotCounts
 from venues.interface import Venue
 from venues.messages import Instrument
 
@@ -29,7 +30,9 @@ _CURRENT_S = 4.0
 """A request that has waited is served if it was made again so lately: workers repeat it every three seconds."""
 _MOST_DOUBLINGS = 3
 _MANY = 5
-"""So many books of one connection wanted at once, and at least half of its books, are reason to replace it."""
+"""So many books of one connection wanted at once are reason to think of replacing it."""
+_OPENING_S = 1.0
+"""What a new connection takes before its first request: handshake, and its turn among others."""
 
 
 @dataclass
@@ -53,6 +56,7 @@ class Resubscriptions:
         instruments: Mapping[str, Instrument],
         *,
         again_s: float = 10.0,
+        traded: Callable[[str], float] = lambda _: 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.counts = SnapshotCounts()
@@ -61,9 +65,11 @@ class Resubscriptions:
         self._lines = lines
         self._instruments = instruments
         self._again_s = again_s
+        self._traded = traded
         self._clock = clock
         self._asked_s: dict[str, float] = {}
         """When each waiting instrument was asked for last."""
+        self._asked = asyncio.Event()
         self._served: dict[str, _Served] = {}
 
     @property
@@ -84,11 +90,15 @@ class Resubscriptions:
         else:
             self.counts.folded += wire_symbol in self._asked_s
             self._asked_s[wire_symbol] = max(asked_s, self._asked_s.get(wire_symbol, 0.0))
+            self._asked.set()
 
     async def run(self) -> None:
         """Serve requests until cancelled."""
         while True:
-            await asyncio.sleep(_TICK_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), _TICK_S)
+                await asyncio.sleep(TOGETHER_S)
+            self._asked.clear()
             self.serve()
 
     def serve(self) -> None:
@@ -103,6 +113,7 @@ class Resubscriptions:
                 self.counts.expired += 1
             else:
                 due.append(wire_symbol)
+        due.sort(key=lambda wire_symbol: (-self._traded(wire_symbol), wire_symbol))
         for line in self._lines if due else ():
             self._serve(
                 line, [wire_symbol for wire_symbol in due if wire_symbol in line.image_symbols], now_s
@@ -112,7 +123,7 @@ class Resubscriptions:
         """A line that is not connected, or has just been, brings its images by itself: nothing to do then."""
         if line.beginning:
             self.counts.folded += len(wanted)
-        elif len(wanted) >= _MANY and 2 * len(wanted) >= len(line.image_symbols):
+        elif len(wanted) >= _MANY and self._is_cheaper_anew(line, wanted):
             if line.renew():
                 _log.info("connection is replaced for its books", line=line.name, books=len(wanted))
                 for wire_symbol in wanted:
@@ -122,6 +133,12 @@ class Resubscriptions:
                 if line.send(self._venue.resubscribe(wire_symbol)):
                     _log.info("stream is subscribed anew", line=line.name, symbol=wire_symbol)
                     self._note(wire_symbol, now_s)
+
+    def _is_cheaper_anew(self, line: Line, wanted: Sequence[str]) -> bool:
+        """Whether a new connection has its images sooner: what is asked is sent at the exchange's pace either way."""
+        per_s = self._venue.limits.requests_per_s
+        texts = sum(len(self._venue.resubscribe(wire_symbol)) for wire_symbol in wanted)
+        return texts / per_s > _OPENING_S + line.requests / per_s
 
     def _turn_s(self, wire_symbol: str) -> float:
         served = self._served.get(wire_symbol)

@@ -1,13 +1,13 @@
 """Serves requests for depth snapshots: asked over REST, written to the raw topic, body untouched.
 
-It never stands in a frame's way: it is a task of its own, and what it waits for (weight, answers) it waits for alone.
+Each instrument is served by a task of its own, which waits for its turn, for weight and for its answer alone: it stands in no frame's
+and in no other instrument's way. Whose turn it is :class:`~producers.rest.Rest` says: the most traded instrument's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,19 +15,21 @@ import structlog
 
 from bookmill.errors import RefusedError
 from producers.kafka_writer import KafkaWriter
+from producers.priorities import Priority
 from producers.rest import Rest
 from schemas.raw_record import RawHeaders
 from venues.interface import Venue
 from venues.messages import Instrument
 
-__all__ = ["FRESH_S", "SnapshotCounts", "Snapshots"]
+__all__ = ["FRESH_S", "TOGETHER_S", "SnapshotCounts", "Snapshots"]
 
 _log = structlog.get_logger(__name__)
 
 FRESH_S = 30.0
 """A request older than this is void: who asked has asked again, or has what it needs."""
 
-_AT_ONCE = 4
+TOGETHER_S = 0.02
+"""Requests that come so close to each other were made at once: the most traded is first among them, not the first to be read."""
 
 
 @dataclass
@@ -42,7 +44,10 @@ class SnapshotCounts:
 
 
 class Snapshots:
-    """The snapshots of one market. Raw records of it carry ``connection`` as connection id and a counter of their own."""
+    """The snapshots of one market. Raw records of it carry ``connection`` as connection id and a counter of their own.
+
+    ``traded`` says how much an instrument has been traded lately.
+    """
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class Snapshots:
         instruments: Mapping[str, Instrument],
         connection: str,
         levels: int | None,
+        traded: Callable[[str], float] = lambda _: 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.counts = SnapshotCounts()
@@ -65,12 +71,13 @@ class Snapshots:
         self._instruments = instruments
         self._connection = connection
         self._levels = levels
+        self._traded = traded
         self._clock = clock
         self._records = 0
         self._asked_s: dict[str, float] = {}
         """Waiting and running requests: when each was made last, Unix seconds."""
-        self._queue: deque[str] = deque()
-        self._arrived = asyncio.Event()
+        self._new: asyncio.Queue[str] = asyncio.Queue()
+        """Instruments asked for since the last look: each once, so there are never more than are collected."""
 
     @property
     def waiting(self) -> int:
@@ -89,32 +96,35 @@ class Snapshots:
             self._asked_s[wire_symbol] = max(asked_s, self._asked_s[wire_symbol])
         else:
             self._asked_s[wire_symbol] = asked_s
-            self._queue.append(wire_symbol)
-            self._arrived.set()
+            self._new.put_nowait(wire_symbol)
 
     async def run(self) -> None:
-        """Serve requests, first in first out, until cancelled."""
+        """Serve requests until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(_AT_ONCE):
-                group.create_task(self._serve_queue())
+            while True:
+                new = [await self._new.get()]
+                await asyncio.sleep(TOGETHER_S)
+                while not self._new.empty():
+                    new.append(self._new.get_nowait())
+                for wire_symbol in sorted(new, key=self._priority):
+                    group.create_task(self._serve_one(wire_symbol))
 
-    async def _serve_queue(self) -> None:
-        while True:
-            while not self._queue:
-                self._arrived.clear()
-                await self._arrived.wait()
-            wire_symbol = self._queue.popleft()
-            try:
-                await self._serve(wire_symbol)
-            finally:
-                self._asked_s.pop(wire_symbol, None)
+    async def _serve_one(self, wire_symbol: str) -> None:
+        try:
+            await self._serve(wire_symbol)
+        finally:
+            self._asked_s.pop(wire_symbol, None)
 
     async def _serve(self, wire_symbol: str) -> None:
         request = self._venue.snapshot_request(wire_symbol, self._levels)
         if request is None:
             raise NotImplementedError(f"{self._venue.exchange} has no REST snapshots")
         try:
-            body = await self._rest.get(request, wanted=lambda: self._is_fresh(wire_symbol))
+            body = await self._rest.get(
+                request,
+                priority=self._priority(wire_symbol),
+                wanted=lambda: self._is_fresh(wire_symbol),
+            )
         except RefusedError as error:
             self.counts.refused += 1
             self.problem = error.message
@@ -141,6 +151,9 @@ class Snapshots:
         self.problem = ""
         _log.info("snapshot served", symbol=wire_symbol, bytes=len(body))
         await self._writer.room()
+
+    def _priority(self, wire_symbol: str) -> Priority:
+        return Priority.resync(wire_symbol, self._traded(wire_symbol))
 
     def _is_fresh(self, wire_symbol: str) -> bool:
         return self._clock() - self._asked_s[wire_symbol] <= FRESH_S

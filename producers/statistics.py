@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from bookmill.buffers import Buffer, buffer_metrics, buffer_statistics
+from bookmill.settings import ProducerSettings
 from producers.backfill import BackfillCounts
+from producers.connection import QUEUE_FRAMES, Connection
 from producers.control import ControlReader
+from producers.hand_over import MOST_FRAMES
 from producers.kafka_writer import KafkaWriter
 from producers.line import LineCounts
 from producers.loop_watch import STALL_S, LoopWatch
 from producers.market import Market
+from producers.reader_watch import ReaderWatch
+from producers.stream import Stream
 
 __all__ = ["ProducerPart"]
 
@@ -39,7 +44,7 @@ _COUNTERS = {
     "backfills_overflowed": "Requests for missing trades that found too many others waiting.",
     "backfill_pages": "Answers with past trades written to the raw topic.",
     "backfill_trades": "Trades in them.",
-    "rest_refused": "REST calls refused for their number (429, 418).",
+    "rest_refused": "REST calls refused for their number (429, 418, 403).",
     "polls": "Questions asked over REST in a socket's stead.",
     "poll_errors": "Of these, those without a good answer.",
     "polled_records": "Answers written to the raw topic.",
@@ -52,11 +57,20 @@ class ProducerPart:
 
     name = "producer"
 
-    def __init__(self, markets: Sequence[Market], writer: KafkaWriter, control: ControlReader) -> None:
+    def __init__(
+        self,
+        markets: Sequence[Market],
+        writer: KafkaWriter,
+        control: ControlReader,
+        instrument_writer: KafkaWriter,
+        settings: ProducerSettings,
+    ) -> None:
         self._markets = markets
         self._writer = writer
         self._control = control
+        self._instrument_writer = instrument_writer
         self.loop = LoopWatch()
+        self.readers = ReaderWatch(self._connections, settings.slow_reader_after_s, held=lambda: writer.full)
 
     def health(self) -> dict[str, str]:
         """Problems of Kafka, of control.requests and of each market."""
@@ -82,6 +96,9 @@ class ProducerPart:
             "throttles": writer.throttles,
             "throttled_s": round(writer.throttled_s, 3),
             "requests_unreadable": self._control.unreadable,
+            "slow_readers": self.readers.slow,
+            "behind_s": round(self.readers.behind_s, 3),
+            "buffers": buffer_statistics(self._buffers()),
             "loop_stalls": self.loop.stalls,
             "loop_longest_stall_s": round(self.loop.longest_s, 3),
             "loop_busiest_s": round(self.loop.busiest_s, 3),
@@ -97,6 +114,7 @@ class ProducerPart:
             ("throttles", "Times the buffer towards Kafka was full.", writer.throttles),
             ("throttled_seconds", "Seconds nothing was read because it was full.", writer.throttled_s),
             ("requests_unreadable", "Control requests that cannot be read.", self._control.unreadable),
+            ("slow_readers", "Connections that fell behind what the exchange sends.", self.readers.slow),
             ("loop_stalls", f"Times the event loop stood still for more than {STALL_S} s.", self.loop.stalls),
         ):
             yield CounterMetricFamily(f"bookmill_producer_{name}", text, value=value)
@@ -113,6 +131,12 @@ class ProducerPart:
             "The most processor time the event loop spent in one go.",
             value=self.loop.busiest_s,
         )
+        yield GaugeMetricFamily(
+            "bookmill_producer_behind_seconds",
+            "For how long the slowest connection has not caught up with what the exchange sends.",
+            value=self.readers.behind_s,
+        )
+        yield from buffer_metrics(self._buffers())
         counters = {market.name: _counters(market) for market in self._markets}
         for name, text in _COUNTERS.items():
             family = CounterMetricFamily(f"bookmill_producer_{name}", text, labels=["market"])
@@ -121,6 +145,32 @@ class ProducerPart:
             yield family
         yield from self._gauges()
 
+    def _connections(self) -> Iterable[Connection]:
+        return (each for market in self._markets for line in list(market.lines) for each in line.connections)
+
+    def _streams(self) -> Iterable[Stream]:
+        return (stream for market in self._markets for stream in list(market.streams))
+
+    def _buffers(self) -> Iterable[Buffer]:
+        """In the way of a frame; of those that each connection or stream has, the fullest."""
+        room = min((each.receive_buffer for each in self._connections()), default=0)
+        yield Buffer("socket bytes", self.readers.bytes, room)
+        yield Buffer("websocket frames", self.readers.frames, QUEUE_FRAMES)
+        held = [each.hand_over for each in self._streams()]
+        yield Buffer(
+            "hand-over frames",
+            max((each.waiting for each in held if each is not None), default=0),
+            MOST_FRAMES,
+            "forget",
+            sum(each.forgotten for each in self._streams()),
+        )
+        for market in self._markets:
+            yield market.rest.buffer(f"rest calls {market.name}")
+            if market.snapshots:
+                yield Buffer(f"resyncs {market.name}", market.snapshots.waiting, market.collected)
+        yield self._writer.buffer("producer records")
+        yield self._instrument_writer.buffer("instrument records")
+
     def _gauges(self) -> Iterable[Metric]:
         connected = GaugeMetricFamily(
             "bookmill_producer_connected",
@@ -128,7 +178,9 @@ class ProducerPart:
             labels=["market"],
         )
         weight = GaugeMetricFamily(
-            "bookmill_producer_rest_weight", "REST weight spent in the last minute.", labels=["market"]
+            "bookmill_producer_rest_weight",
+            "REST weight spent in the last minute by all that share the market's account.",
+            labels=["market"],
         )
         age = GaugeMetricFamily(
             "bookmill_producer_age_seconds", "Since a stream's last frame.", labels=["market", "stream"]
@@ -139,7 +191,7 @@ class ProducerPart:
         for market in self._markets:
             polled.add_metric([market.name], market.polling.instruments)
             connected.add_metric([market.name], market.state in {"connected", "polling"})
-            weight.add_metric([market.name], market.rest.budget.used(time.monotonic()))
+            weight.add_metric([market.name], market.rest.spending()[0])
             for stream, age_s in market.ages_s().items():
                 if age_s is not None:
                     age.add_metric([market.name, stream], age_s)
@@ -181,7 +233,7 @@ def _counters(market: Market) -> dict[str, int]:
 
 
 def _market(market: Market, counters: dict[str, int]) -> dict[str, Any]:
-    now_s = time.monotonic()
+    used, blocked_s = market.rest.spending()
     return {
         "state": market.state,
         **counters,
@@ -192,8 +244,9 @@ def _market(market: Market, counters: dict[str, int]) -> dict[str, Any]:
         "snapshots_waiting": market.snapshots.waiting if market.snapshots else 0,
         "backfills_waiting": market.backfills.waiting if market.backfills else 0,
         "rest": asdict(market.rest.counts),
-        "weight_used": market.rest.budget.used(now_s),
-        "weight_limit": market.rest.budget.own_limit,
-        "blocked_s": round(market.rest.budget.blocked_s(now_s), 1),
+        "weight_account": market.rest.account.name,
+        "weight_used": used,
+        "weight_limit": market.rest.account.own_limit,
+        "blocked_s": round(blocked_s, 1),
         "age_s": market.ages_s(),
     }

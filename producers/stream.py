@@ -38,6 +38,7 @@ class Stream:
     __slots__ = (
         "bytes",
         "channel_headers",
+        "forgotten_before",
         "frames",
         "hand_over",
         "key",
@@ -77,6 +78,7 @@ class Stream:
         self.frames = 0
         self.bytes = 0
         self.repeated = 0
+        self.forgotten_before = 0
         self.last_ns = 0
         self.lost_ns = 0
         """When it was written last that frames are missing."""
@@ -84,6 +86,11 @@ class Stream:
     def describe(self, symbol: str, unit: str) -> None:
         """From the next record on."""
         self.channel_headers, self.last_headers = record_headers("ws", self.route.channel, symbol, unit)
+
+    @property
+    def forgotten(self) -> int:
+        """Frames that its hand-overs could not remember."""
+        return self.forgotten_before + (self.hand_over.forgotten if self.hand_over else 0)
 
     def write(self, source: Source, frame: bytes, time_ns: int) -> None:
         """Write one frame as a raw record."""
@@ -122,6 +129,7 @@ class Stream:
             self.repeated += 1
             return
         if source is self.new and self.starts_anew:
+            self.forgotten_before = self.forgotten
             self.leader, self.old, self.new, self.hand_over = source, None, None, None
             self.write(source, frame, time_ns)
             return
@@ -133,6 +141,7 @@ class Stream:
 
     def begin(self, old: Source) -> None:
         """A successor is on its way: what ``old`` brings is remembered, before the exchange can have sent it to both."""
+        self.forgotten_before = self.forgotten
         self.old, self.new, self.hand_over, self.leader = old, None, HandOver(), None
 
     def join(self, new: Source) -> None:
@@ -148,6 +157,7 @@ class Stream:
     def cancel(self, old: Source, time_ns: int) -> None:
         """The successor is gone: the old connection goes on. Where the successor led already, frames lie between the two."""
         led = self.leader is not None and self.leader is not old
+        self.forgotten_before = self.forgotten
         self.leader, self.old, self.new, self.hand_over = old, None, None, None
         if led:
             self.tell_lost(old, "successor lost", time_ns)
@@ -166,4 +176,5 @@ class Stream:
     def _settle(self) -> None:
         if self.hand_over is not None and self.hand_over.over:
             self.repeated += self.hand_over.repeated
+            self.forgotten_before = self.forgotten
             self.leader, self.old, self.new, self.hand_over = self.new, None, None, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
@@ -15,10 +16,14 @@ _SUSPICIOUS = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._
 
 
 class KafkaWatch:
-    """``problem`` is empty while all is well; ``on_error`` is the consumer's error callback."""
+    """``problem`` is empty while all is well; ``on_error`` is the consumer's error callback, ``on_statistics`` that of its statistics.
+
+    ``queued_bytes`` have been fetched and wait in the library's queue.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.problem = ""
+        self.queued_bytes = 0
         self._clock = clock
         self._suspicion = ""
         self._look_at_s = 0.0
@@ -27,6 +32,15 @@ class KafkaWatch:
         """Called by librdkafka, inside a poll."""
         if error.code() in _SUSPICIOUS:
             self._suspicion = error.str()
+
+    def on_statistics(self, text: str) -> None:
+        """Called by librdkafka once in a while, inside a poll."""
+        topics = json.loads(text).get("topics", {})
+        self.queued_bytes = sum(
+            max(0, partition.get("fetchq_size", 0))
+            for topic in topics.values()
+            for partition in topic.get("partitions", {}).values()
+        )
 
     def look(self, consumer: Consumer) -> None:
         """After an error, see now and then whether a broker answers, until one does."""

@@ -24,6 +24,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from bookmill.backoff import delay_s
+from bookmill.buffers import Buffer
 from bookmill.errors import RefusedError, UnavailableError
 from bookmill.settings import SinkSettings
 from sinks.assignment import Assignment
@@ -153,9 +154,16 @@ class Loader:
         self.counters.read_errors += 1
         _log.warning("Kafka reports an error", topic=message.topic(), error=error.str())
 
-    def _is_full(self) -> bool:
+    def buffers(self) -> Sequence[Buffer]:
+        """What is read and not stored: when one is full, reading waits for writing."""
         rows, size = self.partitions.in_hand()
-        return rows >= _IN_HAND * self._settings.batch_rows or size >= _IN_HAND * BATCH_BYTES
+        return (
+            Buffer("rows in hand", rows, _IN_HAND * self._settings.batch_rows),
+            Buffer("bytes in hand", size, _IN_HAND * BATCH_BYTES),
+        )
+
+    def _is_full(self) -> bool:
+        return any(each.used >= each.limit for each in self.buffers())
 
     def _begin(self, *, age_share: float = 1.0) -> None:
         """Commit what has to be, intents and results alike, in one request; then write the batches whose intent stands."""

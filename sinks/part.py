@@ -8,10 +8,14 @@ from typing import Any
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from bookmill.buffers import Buffer, buffer_metrics, buffer_statistics
 from sinks.kafka_watch import KafkaWatch
 from sinks.loader import Loader
 
-__all__ = ["SinkPart"]
+__all__ = ["QUEUE_KIB", "SinkPart"]
+
+QUEUE_KIB = 16 * 1024
+"""What the library may fetch ahead."""
 
 _DESCRIPTIONS = {
     "batches": "Batches dealt with.",
@@ -60,6 +64,7 @@ class SinkPart:
             "in_hand": sum(
                 len(each.pending) + (len(each.held.messages) if each.held else 0) for each in partitions
             ),
+            "buffers": buffer_statistics(self._buffers()),
             "lag": sum(lags.values()) if lags else None,
             "lag_by_partition": {name: lag for name, lag in sorted(lags.items()) if lag},
         }
@@ -77,3 +82,9 @@ class SinkPart:
         for each in partitions:
             lag.add_metric([each.topic, str(each.number)], each.lag)
         yield from (paused, lag, in_hand)
+        yield from buffer_metrics(self._buffers())
+
+    def _buffers(self) -> Iterable[Buffer]:
+        """In the way of an event."""
+        yield Buffer("fetched bytes", self._kafka.queued_bytes, QUEUE_KIB * 1024)
+        yield from self._loader.buffers()

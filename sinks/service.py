@@ -23,7 +23,7 @@ from sinks.client import Store, connect
 from sinks.dead_letters import DeadLetters
 from sinks.kafka_watch import KafkaWatch
 from sinks.loader import Loader
-from sinks.part import SinkPart
+from sinks.part import QUEUE_KIB, SinkPart
 from sinks.tables import create_tables
 from sinks.writer import Writer
 from sinks.writer_schemas import WriterSchemas
@@ -108,6 +108,8 @@ def _consumer_config(
         "group.id": group,
         **({"group.instance.id": instance_id} if instance_id else {}),
         "error_cb": watch.on_error,
+        "stats_cb": watch.on_statistics,
+        "statistics.interval.ms": 5000,
         # Offsets are said with a text of our own, when a batch is certain: never by the library.
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
@@ -119,7 +121,7 @@ def _consumer_config(
         "session.timeout.ms": session_timeout_ms,
         "heartbeat.interval.ms": session_timeout_ms // 4,
         # What is read ahead stays bounded.
-        "queued.max.messages.kbytes": 16 * 1024,
+        "queued.max.messages.kbytes": QUEUE_KIB,
         # A second by default: much longer than it takes to work off a full queue.
         "fetch.queue.backoff.ms": 20,
         "queued.min.messages": 20_000,

@@ -123,7 +123,7 @@ def create_app(prepared: Prepared) -> WorkerApp:
         client_config=config,
         incarnations=prepared.incarnations,
     )
-    app.part = WorkerPart(mill)
+    app.part = WorkerPart(mill, lambda: cast("Consumer", app.consumer).fetched)
     raws = app.topic(*prepared.venues, schema=BatchSchema(), acks=False)
 
     @app.agent(raws, name="mill", supervisor_strategy=CrashingSupervisor)

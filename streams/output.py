@@ -17,9 +17,9 @@ from bookmill.errors import UnavailableError
 from schemas.catalogue import MAX_MESSAGE_BYTES
 from streams.emitter import OutgoingEvent
 
-__all__ = ["Deliveries", "Output"]
+__all__ = ["BUFFER_MESSAGES", "Deliveries", "Output"]
 
-_BUFFER_MESSAGES = 100_000
+BUFFER_MESSAGES = 100_000
 _BUFFER_KIB = 64 * 1024
 
 
@@ -69,7 +69,7 @@ class Output:
                 "linger.ms": 20,
                 "batch.num.messages": 10_000,
                 "batch.size": 1_000_000,
-                "queue.buffering.max.messages": _BUFFER_MESSAGES,
+                "queue.buffering.max.messages": BUFFER_MESSAGES,
                 "queue.buffering.max.kbytes": _BUFFER_KIB,
                 "message.max.bytes": MAX_MESSAGE_BYTES,
                 "message.timeout.ms": 0,

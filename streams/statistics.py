@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from bookmill.buffers import Buffer, buffer_metrics, buffer_statistics
 from schemas.catalogue import EVENT_TOPICS
 from schemas.codec import SCALE
 from schemas.measures import measure
 from streams.instrument import Instrument
 from streams.mill import Mill
+from streams.output import BUFFER_MESSAGES
 from streams.synchronizer import Phase
 
 __all__ = ["WorkerPart"]
@@ -45,12 +47,16 @@ _LATE_RECORDS = 1_000_000
 
 
 class WorkerPart:
-    """A worker's :class:`bookmill.status.Part`. Reads the mill's plain ints from another thread."""
+    """A worker's :class:`bookmill.status.Part`. Reads the mill's plain ints from another thread.
+
+    ``fetched`` says of how many partitions records have been fetched and wait.
+    """
 
     name = "worker"
 
-    def __init__(self, mill: Mill) -> None:
+    def __init__(self, mill: Mill, fetched: Callable[[], int]) -> None:
         self._mill = mill
+        self._fetched = fetched
 
     def health(self) -> dict[str, str]:
         """Behind by more than a million records, or books that wait for a snapshot."""
@@ -82,6 +88,7 @@ class WorkerPart:
             "output_buffer": len(mill.output),
             "output_waits": mill.output.waits,
             "pending_diffs": sum(one.synchronizer.pending for one in self._instruments()),
+            "buffers": buffer_statistics(self._buffers()),
             "instruments": {one.key.decode(): _describe(one) for one in self._instruments()},
         }
 
@@ -127,6 +134,7 @@ class WorkerPart:
             "Times a full buffer made the worker wait.",
             value=mill.output.waits,
         )
+        yield from buffer_metrics(self._buffers())
         yield CounterMetricFamily(
             "bookmill_worker_requests", "Snapshots asked for.", value=mill.requests.sent
         )
@@ -137,6 +145,21 @@ class WorkerPart:
     def _opened(self) -> Counter[str]:
         """Gaps opened since the partitions were, by cause."""
         return sum((one.gaps.opened for one in self._instruments()), Counter[str]())
+
+    def _buffers(self) -> Iterable[Buffer]:
+        """In the way of a record; of the books that wait for an image, the fullest."""
+        mill = self._mill
+        yield Buffer("fetched partitions", self._fetched(), mill.assigned)
+        books = [one.synchronizer for one in self._instruments()]
+        most = mill.settings.pending_diffs
+        yield Buffer(
+            "pending diffs",
+            max((each.pending for each in books), default=0),
+            most,
+            "forget",
+            most * sum(each.counters.overflows for each in books),
+        )
+        yield Buffer("output records", len(mill.output), BUFFER_MESSAGES)
 
     def _lag(self) -> int:
         return sum(owned.lag for owned in list(self._mill.owned.values()))

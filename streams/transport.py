@@ -105,6 +105,13 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> _ConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    @property
+    def fetched(self) -> int:
+        """Partitions whose records have been fetched and wait; of each it is a fetch at most, the next is asked for afterwards."""
+        consumer = self._thread._consumer if self._thread is not None else None
+        fetcher = consumer._fetcher if consumer is not None else None  # made when it starts
+        return 0 if fetcher is None else len(fetcher._records)
+
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's watchdog reads acknowledgements, which are not used here, and calls a partition without records stuck.
         Lag and health stand at the status port."""

@@ -196,15 +196,19 @@ class Limits:
     """What the exchange allows one address. ``requests_per_s``: frames a client may send on one socket, strictly rolling.
     ``weight_per_minute``: calls, where all cost the same. ``session_s``: infinite where connections are never cut.
     ``connects_per_s``: connections that may be opened. ``requests_per_hour``: frames on one socket, where that is limited too.
+    ``weight_pool``: markets whose weight the exchange counts apart; those of one name, and so all without one, share it.
+    ``ban_statuses`` say that too much was asked, for ``ban_s`` seconds where the answer names no time.
     """
 
     weight_per_minute: int
     streams_per_connection: int
     requests_per_s: float
     session_s: float
-    ban_statuses: frozenset[int] = field(default=frozenset({418, 429}))
+    ban_statuses: frozenset[int] = field(default=frozenset({403, 418, 429}))
+    ban_s: float = 60.0
     connects_per_s: float = 4.0
     requests_per_hour: float = math.inf
+    weight_pool: str = ""
 
 
 class Venue(Protocol):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -21,6 +24,8 @@ from bookmill.settings import Settings
 __all__ = ["RunningPart", "environment", "last_words", "wait_until"]
 
 _KEPT = 12
+_DATA = Path(tempfile.mkdtemp(prefix="bookmill-parts-"))
+atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
 _logs: deque[Path] = deque(maxlen=_KEPT)
 """The logs of the parts started last: what a failed test shows."""
 
@@ -42,6 +47,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         if not name.startswith("BOOKMILL_") or name == "BOOKMILL_CACHE_DIR"
     }
     chosen = {
+        "data_dir": str(_DATA),
         "kafka__bootstrap_servers": settings.kafka.bootstrap_servers or "",
         "kafka__topic_prefix": settings.kafka.topic_prefix,
         "kafka__partitions": str(settings.kafka.partitions),

@@ -17,7 +17,11 @@ __all__ = ["BinanceCoinm", "BinanceSpot", "BinanceUsdm"]
 _SPOT_CHANNELS: frozenset[Channel] = frozenset({"book", "best", "trades", "ticker", "klines"})
 _FUTURES_CHANNELS: frozenset[Channel] = _SPOT_CHANNELS | {"derivatives", "liquidations"}
 _FUTURES_LIMITS = Limits(
-    weight_per_minute=2400, streams_per_connection=1024, requests_per_s=10, session_s=86_400
+    weight_per_minute=2400,
+    streams_per_connection=1024,
+    requests_per_s=10,
+    session_s=86_400,
+    weight_pool="futures",  # USD-M and COIN-M together since 2026-06-30
 )
 _FUTURES_DEPTHS = ((5, 2), (10, 2), (20, 2), (50, 2), (100, 5), (500, 10), (1000, 20))
 
@@ -29,7 +33,13 @@ class BinanceSpot(Binance):
     ccxt_id = "binance"
     websocket_url = "wss://stream.binance.com:9443"
     rest_url = "https://api.binance.com"
-    limits = Limits(weight_per_minute=6000, streams_per_connection=1024, requests_per_s=5, session_s=86_400)
+    limits = Limits(
+        weight_per_minute=6000,
+        streams_per_connection=1024,
+        requests_per_s=5,
+        session_s=86_400,
+        weight_pool="spot",
+    )
     continuity: Continuity = SpotContinuity()
     channels = _SPOT_CHANNELS
     _streams: ClassVar[Mapping[str, str]] = SPOT_STREAMS

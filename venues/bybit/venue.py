@@ -60,7 +60,7 @@ class _Bybit(BybitFrames):
         streams_per_connection=500,
         requests_per_s=10,
         session_s=float("inf"),
-        ban_statuses=frozenset({403, 429}),
+        ban_s=600.0,
     )
     continuity: Continuity = BybitContinuity()
     keep_alive: KeepAlive | None = KeepAlive(20.0, '{"op":"ping"}')

@@ -56,7 +56,6 @@ class KrakenSpot(Adapter):
         streams_per_connection=400,
         requests_per_s=2,
         session_s=math.inf,
-        ban_statuses=frozenset({429}),
     )
     continuity: Continuity = KrakenContinuity()
     trade_sequence = "ids"

@@ -53,7 +53,6 @@ class _Okx(OkxDecoding):
         streams_per_connection=1000,
         requests_per_s=3,
         session_s=math.inf,
-        ban_statuses=frozenset({429}),
         connects_per_s=2.5,  # 3 are allowed
         requests_per_hour=480,  # plans send a dozen at most, a new image costs two
     )

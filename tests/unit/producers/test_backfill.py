@@ -49,7 +49,10 @@ class FakeRest:
         self.held.set()
         self._exchange = exchange
 
-    async def get(self, request: RestRequest, *, wanted: Callable[[], bool]) -> bytes | None:
+    async def get(
+        self, request: RestRequest, *, priority: Priority, wanted: Callable[[], bool]
+    ) -> bytes | None:
+        assert priority.urgency is Urgency.BACKFILL
         self.asked.append(request)
         await self.held.wait()
         answer = self._exchange(dict(request.params))

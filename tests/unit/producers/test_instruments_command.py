@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,9 +58,10 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     for name in [name for name in os.environ if name.startswith("BOOKMILL_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("BOOKMILL_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(offers, "_PATIENCE_S", 0.5)
 
     def invoke(exchanges: dict[str, Any], *arguments: str) -> Any:

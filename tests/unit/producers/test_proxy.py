@@ -12,8 +12,9 @@ import pytest
 import trustme
 
 from bookmill.settings import ProducerSettings
-from producers.budget import WeightBudget
+from producers.account import Account
 from producers.connection import FAILURES, Connection
+from producers.ledger import Ledger
 from producers.proxy import rest_options, socket_options
 from producers.rest import Rest
 from tests.unit.producers.local_proxies import BODY, HOST, LocalProxy, exchange
@@ -56,7 +57,9 @@ async def first_frame(port: int, proxy: str, host: str = HOST) -> bytes:
 
 async def rest_answer(port: int, proxy: str, host: str = HOST) -> tuple[bytes | None, str]:
     """Body and problem after a second of trying."""
-    rest = Rest(BinanceSpot(), f"https://{host}:{port}", WeightBudget(6000, 0.5), SETTINGS, proxy=proxy)
+    rest = Rest(
+        BinanceSpot(), f"https://{host}:{port}", Account(Ledger(None), "x", 6000, 0.5), SETTINGS, proxy=proxy
+    )
     deadline = asyncio.get_running_loop().time() + 1.0
     try:
         body = await rest.get(

@@ -9,6 +9,7 @@ from typing import cast
 
 from bookmill.errors import RefusedError
 from producers.kafka_writer import KafkaWriter
+from producers.priorities import Priority, Urgency
 from producers.rest import Rest
 from producers.snapshots import Snapshots
 from tests.unit.producers.fakes import FakeWriter, until
@@ -28,7 +29,10 @@ class FakeRest:
         self.asked: list[RestRequest] = []
         self.go = asyncio.Event()
 
-    async def get(self, request: RestRequest, *, wanted: Callable[[], bool]) -> bytes | None:
+    async def get(
+        self, request: RestRequest, *, priority: Priority, wanted: Callable[[], bool]
+    ) -> bytes | None:
+        assert priority.urgency is Urgency.RESYNC
         self.asked.append(request)
         await self.go.wait()
         if isinstance(self.answer, Exception):

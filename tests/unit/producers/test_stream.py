@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from producers.hand_over import MOST_FRAMES
 from producers.kafka_writer import KafkaWriter
 from producers.stream import Stream
 from schemas.raw_record import RawHeaders
@@ -177,3 +178,19 @@ def test_a_successor_that_is_behind_is_passed_over_even_after_the_old_one_is_gon
     one.take(new, envelope(2), 5)
     one.take(new, envelope(3), 6) if one.leader is not new else one.write(new, envelope(3), 6)
     assert writer.values == [envelope(number) for number in range(4)]
+
+
+def test_frames_that_a_hand_over_cannot_remember_are_counted_and_stay_so() -> None:
+    one, _ = stream()
+    old, new = Source("old"), Source("new")
+    one.begin(old)
+    for number in range(MOST_FRAMES + 3):
+        one.take(old, envelope(number), number)
+    assert one.hand_over is not None
+    assert (one.hand_over.waiting, one.forgotten) == (MOST_FRAMES, 3)
+    one.join(new)
+    one.finish()
+    one.cancel(old, 0)
+    assert one.forgotten == 3
+    one.begin(old)
+    assert one.forgotten == 3

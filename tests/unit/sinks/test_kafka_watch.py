@@ -53,3 +53,14 @@ def test_other_errors_say_nothing_about_reach() -> None:
     watch.on_error(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED, "no"))
     watch.look(cluster)  # type: ignore[arg-type]
     assert (watch.problem, cluster.asked) == ("", 0)
+
+
+def test_what_the_library_has_fetched_ahead_is_known() -> None:
+    watch = KafkaWatch()
+    watch.on_statistics(
+        '{"topics": {"trades": {"partitions": {"0": {"fetchq_size": 700}, "1": {"fetchq_size": 42}, "-1": {"fetchq_size": 0}}},'
+        ' "spreads": {"partitions": {"0": {"fetchq_size": 8}}}}}'
+    )
+    assert watch.queued_bytes == 750
+    watch.on_statistics("{}")
+    assert watch.queued_bytes == 0

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from bookmill.errors import RefusedError, UnavailableError
 from schemas.event_id import event_id
+from sinks.kafka_watch import KafkaWatch
+from sinks.part import SinkPart
 from sinks.progress import Progress
 from tests.unit.sinks.fakes import RAW, SCHEMA_ID, TOPIC, Broker, CrashError, Steps, World, trade, wire
 
@@ -225,7 +227,17 @@ def test_what_is_in_hand_stays_bounded_while_clickhouse_is_down() -> None:
     world.consumer.most = 2
     world.start().turns(50, seconds=0.1)
     assert world.consumer.paused == set(world.broker.logs)
-    assert sum(each.rows_in_hand for each in world.loader.partitions) < 20
+    rows, size = world.loader.buffers()
+    assert (rows.name, rows.policy, size.name) == ("rows in hand", "wait", "bytes in hand")
+    assert rows.limit <= rows.used < 20  # full, and what one read brings
+    told = SinkPart(world.loader, KafkaWatch()).statistics()
+    assert told["paused"] == len(world.broker.logs)
+    assert told["buffers"]["rows in hand"] == {
+        "used": rows.used,
+        "limit": rows.limit,
+        "policy": "wait",
+        "lost": 0,
+    }
     world.store.error = None
     world.turns(1500, seconds=2.0)
     assert sorted(world.store.ids()) == sorted(f"{p}-{n}" for p in range(8) for n in range(200))
