@@ -51,7 +51,7 @@ class FrameCounters:
         for record in batch.records:
             try:
                 headers = record.headers
-                numbers[headers[3][1]].append(int(headers[4][1]))
+                numbers[bytes(headers[3][1])].append(int(headers[4][1]))
             except (IndexError, ValueError, TypeError):
                 continue
         inside = self._since_ms <= batch.first_ms and batch.last_ms <= self._until_ms

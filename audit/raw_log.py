@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from audit.spans import Span
 from bookmill.errors import UnavailableError
@@ -70,13 +70,7 @@ def read(config: dict[str, Any], span: Span) -> Iterator[Batch]:
                     )
                 continue
             heard_s = time.monotonic()
-            records = []
-            for message in messages:
-                if (problem := message.error()) is not None:
-                    raise KafkaException(problem)
-                records.append(
-                    Record(message.offset() or 0, message.key(), message.value(), message.headers() or ())
-                )
+            records = [_record(message) for message in messages]
             if records[0].offset > position:
                 raise UnavailableError(
                     f"Kafka has deleted records of {span.topic}/{span.partition} while they were being read.",
@@ -90,3 +84,9 @@ def read(config: dict[str, Any], span: Span) -> Iterator[Batch]:
         ) from error
     finally:
         consumer.close()
+
+
+def _record(message: Message) -> Record:
+    if (problem := message.error()) is not None:
+        raise KafkaException(problem)
+    return Record(message.offset() or 0, message.key(), message.value(), message.headers() or ())

@@ -16,6 +16,7 @@ from audit.verification import Findings
 __all__ = ["as_json", "sentences", "show"]
 
 _NUMBERS = tuple(each.name for each in fields(Compared) if each.type == "int")
+_WIDE = 1000
 _HEADINGS = ("events", "stored", "missing", "double", "different", "extra", "not comparable")
 
 
@@ -30,7 +31,7 @@ def _by_instrument(found: Findings) -> dict[str, dict[str, int]]:
 
 def show(found: Findings) -> None:
     """All of it on standard output; whole names where that is no terminal."""
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     console.print(_table(found))
     for sentence in sentences(found):
         console.print(sentence, markup=False)

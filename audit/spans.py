@@ -134,7 +134,7 @@ def _spans(
     now_ms = int(time.time() * 1000)
     since, until = 0, now_ms
     found: list[tuple[int, int, int]] = []
-    for place, first, done in zip(places, firsts, committed, strict=True):
+    for place, wanted, done in zip(places, firsts, committed, strict=True):
         low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
         end = processed(done.offset, done.metadata)
         if end > high:
@@ -142,7 +142,7 @@ def _spans(
                 f"{topic}/{place.partition} ends at {high}, but workers have read it up to {end}: it was made anew since.",
                 hint="What stands in ClickHouse comes from records that are gone; let the workers catch up, or use another kafka.topic_prefix.",
             )
-        first = max(low, high if first < 0 else first)
+        first = max(low, high if wanted < 0 else wanted)
         found.append((place.partition, min(first, end), end))
         if 0 < first < high:
             since = max(since, _written_ms(consumer, topic, place.partition, first))
