@@ -85,7 +85,7 @@ class Pipeline:
             spans = find_spans(self.settings, self.addresses, [("binance", "spot")], None)
             return spans[PARTITION].end == self.written and self.sink.status().get("lag") == 0
 
-        wait_until(done, "worker and sink have committed all")
+        wait_until(done, "worker and sink have committed all", timeout_s=200)
 
     def verify(self, since_ms: int | None = None, processes: int = 1) -> Findings:
         return verify(
@@ -115,7 +115,12 @@ class Pipeline:
 @pytest.fixture(scope="module")
 def pipeline(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     settings, folder = isolated(addresses), tmp_path_factory.mktemp("audit")
-    settings = settings.model_copy(update={"exchanges": {"binance": {"spot": MarketSettings()}}})
+    settings = settings.model_copy(
+        update={
+            "exchanges": {"binance": {"spot": MarketSettings()}},
+            "kafka": settings.kafka.model_copy(update={"partitions": 3}),
+        }
+    )
     chosen = environment(
         settings,
         exchanges='{"binance": {"spot": {}}}',
@@ -206,7 +211,7 @@ def test_each_kind_of_damage_is_named_and_a_rebuild_beside_a_running_sink_mends_
         env=environment(pipeline.settings, exchanges='{"binance": {"spot": {}}}'),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert run.returncode == 1, run.stderr
@@ -263,7 +268,11 @@ def test_the_whole_raw_topic_processed_again_changes_nothing(pipeline: Pipeline)
     ends = _ends(pipeline, TRADES.name)
     _begin_again(pipeline)
     pipeline.worker.restart()
-    wait_until(lambda: pipeline.worker.status().get("frames") == pipeline.written, "all processed again")
+    wait_until(
+        lambda: pipeline.worker.status().get("frames") == pipeline.written,
+        "all processed again",
+        timeout_s=200,
+    )
     pipeline.settle()
     assert _ends(pipeline, TRADES.name) == 2 * ends  # each event stands in its topic once more
     assert {table: pipeline.count(table) for table in tables} == before
