@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -74,7 +76,16 @@ def _begin(read: Any) -> None:
     global _read  # noqa: PLW0603  a pool gives its children no other place
     _read = read
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends its children
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _spare_the_collector()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed tells nobody; its children would wait for more work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _in_child(job: Job) -> Rebuilt:
