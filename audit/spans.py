@@ -10,6 +10,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from audit.committed import committed
 from bookmill.addresses import Addresses
 from bookmill.errors import ConfigurationError, RefusedError, UnavailableError
 from bookmill.kafka import client_config, require_reachable
@@ -130,11 +131,11 @@ def _spans(
     if since_ms is not None:
         asked = [TopicPartition(topic, number, since_ms) for number in range(partitions)]
         firsts = [each.offset for each in consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)]
-    committed = consumer.committed(places, timeout=_TIMEOUT_S)
+    positions = committed(consumer, places)
     now_ms = int(time.time() * 1000)
     since, until = 0, now_ms
     found: list[tuple[int, int, int]] = []
-    for place, wanted, done in zip(places, firsts, committed, strict=True):
+    for place, wanted, done in zip(places, firsts, positions, strict=True):
         low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
         end = processed(done.offset, done.metadata)
         if end > high:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from audit.committed import committed
 from audit.spans import Span
 from bookmill.addresses import Addresses
 from bookmill.errors import UnavailableError
@@ -62,13 +63,13 @@ class SinkState:
         places = [(topic, number) for topic in topics for number in sorted(set(partitions))]
         asked = [TopicPartition(self._prefix + topic, number) for topic, number in places]
         try:
-            committed = self._consumer.committed(asked, timeout=_TIMEOUT_S)
+            positions = committed(self._consumer, asked)
             return {
                 place: Standing(
                     Progress.read(max(0, found.offset), found.metadata),
                     self._consumer.get_watermark_offsets(found, timeout=_TIMEOUT_S)[1],
                 )
-                for place, found in zip(places, committed, strict=True)
+                for place, found in zip(places, positions, strict=True)
             }
         except KafkaException as error:
             raise UnavailableError(
