@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -59,6 +60,11 @@ class Store:
         """Run one statement that returns nothing."""
         with _translated(self._url):
             self._client.command(statement)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a query whose answer is small."""
+        with _translated(self._url):
+            return [tuple(row) for row in self._client.query(query).result_rows]
 
     def insert(self, table: str, columns: Sequence[str], container: bytes, token: str) -> None:
         """Store a container of rows. The same ``token`` again stores nothing again.

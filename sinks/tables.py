@@ -21,9 +21,10 @@ class _Store(Protocol):
     def command(self, statement: str) -> None: ...
 
 
-def statements(table: str, database: str) -> list[str]:
-    """The statements that make ``table`` what it is now, in order."""
+def statements(table: str, database: str, *, name: str = "") -> list[str]:
+    """The statements that make ``table`` what it is now, in order; ``name`` makes another one like it."""
     text = files("sinks").joinpath("tables", f"{table}.sql").read_text(encoding="utf-8")
+    text = text.replace(f"{{database}}.{table}\n", f"{{database}}.{name or table}\n")
     return [part.strip() for part in text.replace("{database}", database).split(_END) if part.strip()]
 
 

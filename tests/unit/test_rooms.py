@@ -16,6 +16,7 @@ ALLOWED = {
     "producers": {"bookmill", "venues", "schemas"},
     "streams": {"bookmill", "venues", "schemas"},
     "sinks": {"bookmill", "schemas"},
+    "audit": {"bookmill", "venues", "schemas", "streams", "sinks"},
     "simulator": {"bookmill"},
     "embedded": {"bookmill"},
 }

@@ -1,0 +1,1 @@
+"""The proof: everything made again of the raw topics with the live code, and held against what ClickHouse has."""
