@@ -93,7 +93,7 @@ def rebuild(job: Job, progress: Callable[[int], None]) -> Rebuilt:
             found.counters.note(batch)
             keys.update(map(_key, batch.records))
             if warmth is not None:
-                warmth.look()
+                warmth.look(batch.last_ms)
             progress(len(batch.records))
     found.refused = loader.refused
     for key, count in keys.items():

@@ -61,6 +61,11 @@ def sentences(found: Findings) -> Iterator[str]:
     for hole in found.lost_frames:
         ranges = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in hole.ranges)
         yield f"{hole.topic}: {hole.frames:,} frames of connection {hole.connection} were lost in its producer: {ranges}"
+    for hole_of in found.untold:
+        yield (
+            f"trades of {hole_of.instrument}: {hole_of.trades:,} numbers are missing in {hole_of.holes:,} places that the ledger of gaps does not"
+            f" name; the first is {hole_of.first}"
+        )
     if found.dead_letters:
         yield f"{found.dead_letters:,} raw records cannot be processed: they are in the dead-letter topics."
     if found.refused:
@@ -89,6 +94,8 @@ def _answer(found: Findings) -> str:
         for name in ("missing", "double", "different", "extra")
     }
     parts = [f"{count:,} {name}" for name, count in wrong.items() if count]
+    if found.untold:
+        parts.append(f"{sum(one.trades for one in found.untold):,} trades missing that no gap tells")
     if found.lost_frames:
         parts.append(f"{sum(hole.frames for hole in found.lost_frames):,} frames lost before Kafka")
     return f"ClickHouse does not have what the raw topics give: {', '.join(parts)}."
@@ -108,6 +115,7 @@ def as_json(found: Findings) -> dict[str, Any]:
         "refused": found.refused,
         "not_stored_yet": found.not_stored_yet,
         "partitions_from_their_middle": found.shortened,
+        "untold_trades": [asdict(one) for one in found.untold],
         "lost_frames": [asdict(hole) for hole in found.lost_frames],
         "instruments": [
             {

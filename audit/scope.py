@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from audit.spans import Span
 from audit.stored import Limit
+from schemas.event_id import event_id
 
 __all__ = ["Cold", "Scope", "below", "quoted", "scope_of"]
 
@@ -16,9 +17,8 @@ Cold = Mapping[tuple[str, str], int]
 _OF_A_BOOK = {
     "spreads": "origin = 'book' AND source != 'poll'",
     "book_snapshots": "source != 'poll'",
-    "gaps": "1",
 }
-"""Rows that tell of a book that was followed; of other tables none does."""
+"""Rows that tell of a book that was followed; of other tables none does, but for the ledger."""
 
 
 def quoted(text: str) -> str:
@@ -60,15 +60,30 @@ def scope_of(
     ]
     cold = "0"
     if table == "trades" and trades:
-        cold = _begins_later(trades)
+        offset = _offset(trades)
+        cold = f"(source_offset < {offset} OR (source = 'backfill' AND {offset} > 0))"
+    elif table == "gaps" and (books or trades):
+        later = {place: max(books.get(place, 0), trades.get(place, 0)) for place in {**books, **trades}}
+        cold = f"({_begins_later(later)} OR {_opened_before(spans)})"
     elif table in _OF_A_BOOK and books:
         cold = f"{_OF_A_BOOK[table]} AND {_begins_later(books)}"
     return Scope(f"({' OR '.join(ranges) or '0'})", cold)
 
 
 def _begins_later(cold: Cold) -> str:
+    return f"source_offset < {_offset(cold)}"
+
+
+def _offset(cold: Cold) -> str:
     names = ", ".join(quoted(f"{topic}/{symbol}") for topic, symbol in cold)
     offsets = ", ".join(f"toUInt64({offset})" for offset in cold.values())
-    return (
-        f"source_offset < transform(concat(source_topic, '/', symbol), [{names}], [{offsets}], toUInt64(0))"
+    return f"transform(concat(source_topic, '/', symbol), [{names}], [{offsets}], toUInt64(0))"
+
+
+def _opened_before(spans: Sequence[Span]) -> str:
+    """Gaps that are named by an event from before their span."""
+    return " OR ".join(
+        f"(source_topic = {quoted(span.topic)} AND source_partition = {span.partition}"
+        f" AND gap < {quoted(event_id(span.topic, span.partition, span.first, 0))})"
+        for span in spans
     )

@@ -15,10 +15,11 @@ from audit.scope import Scope, scope_of
 from audit.scratch import Scratch
 from audit.spans import Market, Span, find_spans
 from audit.stored import Limit, SinkState, limits
+from audit.trade_numbers import Untold, counting, untold
 from bookmill.addresses import Addresses
 from bookmill.errors import RefusedError
 from bookmill.settings import Settings
-from schemas.catalogue import EVENT_TOPICS, Topic
+from schemas.catalogue import EVENT_TOPICS, GAPS, TRADES, Topic
 from sinks.client import Store, connect
 
 __all__ = ["ANSWER_TIMEOUT_S", "Findings", "Made", "chosen_topics", "make_again", "require_tables", "verify"]
@@ -32,10 +33,12 @@ _LOOK_S = 0.25
 
 @dataclass
 class Findings:
-    """What came of it. ``not_stored_yet``: events the sink has not said to be stored; ``lost_frames``: by connection."""
+    """What came of it. ``not_stored_yet``: events the sink has not said to be stored; ``lost_frames``: by connection;
+    ``untold``: missing trades that the ledger does not name."""
 
     compared: list[Compared] = field(default_factory=list)
     lost_frames: list[Hole] = field(default_factory=list)
+    untold: list[Untold] = field(default_factory=list)
     frames: Counter[str] = field(default_factory=Counter)
     dead_letters: int = 0
     refused: int = 0
@@ -48,7 +51,7 @@ class Findings:
     @property
     def good(self) -> bool:
         """Whether nothing is wrong."""
-        return not self.lost_frames and all(one.good for one in self.compared)
+        return not self.lost_frames and not self.untold and all(one.good for one in self.compared)
 
 
 @dataclass
@@ -175,6 +178,14 @@ def verify(
             )
             [(behind,)] = store.rows(f"SELECT count() FROM {rebuilt} WHERE NOT {scope.reach}")
             found.not_stored_yet += behind
+        if TRADES in topics and GAPS in topics:
+            found.untold = untold(
+                store,
+                trades=f"{database}.{TRADES.name}",
+                gaps=f"{database}.{GAPS.name}",
+                scope=made.scope(TRADES),
+                markets=counting(settings, markets),
+            )
         found.comparing_s = time.perf_counter() - started_s
     return found
 

@@ -24,11 +24,11 @@ class Since(click.ParamType):
         """Raises the command line's own error for what is no moment."""
         if isinstance(value, datetime):
             return value
-        if ago := _AGO.fullmatch(value.strip()):
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         try:
+            if ago := _AGO.fullmatch(value.strip()):
+                return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
             moment = datetime.fromisoformat(value.strip())
-        except ValueError:
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is no moment: write 30m, 12h, 7d or 2026-11-26T08:00.", param, ctx)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 

@@ -6,7 +6,6 @@ Exact: times are whole microseconds, shares are rounded down, so that 100 % is a
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,9 +14,7 @@ from typing import Any
 
 from rich.table import Table
 
-from bookmill.errors import ConfigurationError
-
-__all__ = ["Choice", "Completeness", "Gap", "Report", "since_micros"]
+__all__ = ["Choice", "Completeness", "Gap", "Report"]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,22 +22,6 @@ _DIGITS = Decimal("0.0001")
 
 Ask = Callable[[str], bytes]
 """Sends a query to ClickHouse and returns the answer, one JSON object a line."""
-
-
-def since_micros(text: str, now: datetime) -> int:
-    """``1h``, ``30m``, ``7d`` before ``now``, or a moment as ISO 8601 (UTC unless it says otherwise), in µs since the epoch."""
-    if found := re.fullmatch(r"(\d{1,6})([smhd])", text):
-        moment = now - timedelta(seconds=int(found[1]) * _UNITS[found[2]])
-    else:
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError as error:
-            raise ConfigurationError(
-                f"--since {text!r} is no time.", hint="Give 90s, 30m, 1h, 7d, or 2026-11-26T12:00."
-            ) from error
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)

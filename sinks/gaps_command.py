@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import click
+
+from bookmill.since import SINCE
 
 __all__ = ["gaps"]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDE = 200
 """Characters of a line where nobody's terminal says how many: nothing is cut off for a file."""
 
@@ -13,6 +18,7 @@ _WIDE = 200
 @click.command()
 @click.option(
     "--since",
+    type=SINCE,
     default="24h",
     show_default=True,
     help="From when on: 30m, 1h, 7d, or a moment (ISO 8601, UTC).",
@@ -21,7 +27,7 @@ _WIDE = 200
 @click.option("--symbol", default="", help="Only this symbol: BTC-USDT.")
 @click.option("--open", "only_open", is_flag=True, help="Only gaps that are still open.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-def gaps(since: str, exchange: str, symbol: str, *, only_open: bool, as_json: bool) -> None:
+def gaps(since: datetime, exchange: str, symbol: str, *, only_open: bool, as_json: bool) -> None:
     """Show the gaps of the data, and how complete each instrument is.
 
     A gap has a cause (a hole in an exchange's numbers, a lost connection, a checksum …) and an end: how it was healed and
@@ -35,15 +41,13 @@ def gaps(since: str, exchange: str, symbol: str, *, only_open: bool, as_json: bo
       bookmill gaps --open --json | jq '.gaps[].cause'
       bookmill sql "SELECT cause, count() FROM gaps_now GROUP BY cause"
     """
-    from datetime import UTC, datetime
-
     from rich.console import Console
 
     from bookmill import addresses, settings_loading
-    from sinks.gap_report import Choice, Report, since_micros
+    from sinks.gap_report import Choice, Report
     from sinks.query import run_query
 
-    choice = Choice(since_micros(since, datetime.now(UTC)), exchange, symbol, only_open)
+    choice = Choice((since - _EPOCH) // timedelta(microseconds=1), exchange, symbol, only_open)
     settings = settings_loading.load()
     url = settings.clickhouse.url or addresses.resolve(settings).clickhouse
 

@@ -10,6 +10,7 @@ import pytest
 from audit.comparison import Compared
 from audit.frame_counters import Hole
 from audit.report import as_json, sentences, show
+from audit.trade_numbers import Untold
 from audit.verification import Findings
 
 NAME = "binance.spot.BTC-USDT"
@@ -42,6 +43,15 @@ def test_what_is_wrong_is_named_with_an_example() -> None:
         "trades of binance.spot.BTC-USDT: 1 missing, 1 double; the first is raw.binance.spot/3/7/0",
         "raw.binance.spot: 3 frames of connection c1 were lost in its producer: 5-6, 9",
         "ClickHouse does not have what the raw topics give: 1 missing, 1 double, 3 frames lost before Kafka.",
+    ]
+
+
+def test_trades_that_are_missing_without_a_gap_are_wrong() -> None:
+    found = findings(untold=[Untold(NAME, 2, 5, 1007)])
+    assert not found.good
+    assert list(sentences(found)) == [
+        "trades of binance.spot.BTC-USDT: 5 numbers are missing in 2 places that the ledger of gaps does not name; the first is 1007",
+        "ClickHouse does not have what the raw topics give: 5 trades missing that no gap tells.",
     ]
 
 

@@ -20,6 +20,7 @@ def test_only_what_follows_from_a_book_is_left_out_while_the_book_is_unknown() -
         return scope_of(table, [SPAN], [(900, 0)], books=books, trades=trades).cold
 
     assert cold("tickers") == cold("trades") == "0"
+    assert "gap < 'raw.binance.spot/3/00000000000000000100/000000'" in cold("gaps")
     assert cold("spreads").startswith("origin = 'book' AND source != 'poll' AND source_offset < ")
     assert cold("book_snapshots").startswith("source != 'poll' AND source_offset < ")
 
@@ -28,3 +29,8 @@ def test_names_from_outside_are_quoted() -> None:
     assert quoted("a'b\\c") == r"'a\'b\\c'"
     scope = scope_of("spreads", [SPAN], [(900, 0)], books={("raw.x", "A'; DROP"): 1}, trades={})
     assert r"'raw.x/A\'; DROP'" in scope.cold
+
+
+def test_backfilled_trades_of_an_instrument_whose_gaps_may_be_older_are_left_out() -> None:
+    scope = scope_of("trades", [SPAN], [(900, 0)], books={}, trades={("raw.binance.spot", "BTC-USDT"): 1})
+    assert "source = 'backfill'" in scope.compared

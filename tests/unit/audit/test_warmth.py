@@ -9,6 +9,9 @@ from streams.partition import RawPartition
 from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, snapshot, trade
 from venues.binance import BinanceSpot
 
+STEP_MS = 100
+"""Between two records."""
+
 
 def partition(position: int) -> RawPartition:
     return RawPartition(BinanceSpot(), TOPIC, 3, position, SCHEMA_IDS, WorkerSettings())
@@ -39,7 +42,7 @@ def in_steps(raw: RawPartition, warmth: Warmth | None, records: list[Record]) ->
         for name in ("trades", "spreads", "book_snapshots"):
             getattr(events, name).extend(getattr(given, name))
         if warmth:
-            warmth.look()
+            warmth.look(record.offset * STEP_MS)
     return events
 
 
@@ -64,12 +67,19 @@ def test_a_book_that_never_joins_is_never_compared() -> None:
     assert warmth.books(40) == {"BTC-USDT": 40}
 
 
-def test_trades_that_come_once_are_compared_from_the_first_on_others_when_the_memory_is_full() -> None:
+def test_trades_that_count_are_compared_a_minute_after_the_first_one() -> None:
     raw = partition(5)
     warmth = Warmth(raw)
-    records = [trade(offset, offset) for offset in range(5, 1400)]
-    in_steps(raw, warmth, records)
-    assert warmth.trades(1400) == {}
-    raw.instruments[b"BTCUSDT"].checks_trades = True
-    [(symbol, since)] = warmth.trades(1400).items()
-    assert (symbol, since) == ("BTC-USDT", 1006)
+    in_steps(raw, warmth, [trade(offset, offset) for offset in range(5, 900)])
+    assert warmth.trades(900) == {"BTC-USDT": 5 + 60_000 // STEP_MS + 2}
+
+
+def test_trades_that_nothing_counts_are_compared_at_once_or_when_the_memory_is_full() -> None:
+    raw = partition(5)
+    raw.open("BTCUSDT", "BTC-USDT").trades.flow.sequence = "none"
+    warmth = Warmth(raw)
+    in_steps(raw, warmth, [trade(offset, offset) for offset in range(5, 1400)])
+    raw.instruments[b"BTCUSDT"].trades.flow.checks = False
+    assert warmth.trades(1400) == {"BTC-USDT": 1}
+    raw.instruments[b"BTCUSDT"].trades.flow.checks = True
+    assert warmth.trades(1400)["BTC-USDT"] > 600

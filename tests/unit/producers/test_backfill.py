@@ -13,9 +13,11 @@ import pytest
 
 from bookmill.errors import RefusedError
 from bookmill.settings import MarketSettings, ProducerSettings
+from producers.account import Account
 from producers.backfill import Backfills
-from producers.budget import WeightBudget
 from producers.kafka_writer import KafkaWriter
+from producers.ledger import Ledger
+from producers.priorities import Priority, Urgency
 from producers.rest import Rest
 from tests.unit.producers.fakes import FakeWriter, until
 from venues.binance import BinanceSpot, BinanceUsdm
@@ -40,10 +42,7 @@ class FakeRest:
 
     problem = "nobody answers"
 
-    def __init__(
-        self, exchange: Callable[[dict[str, str]], bytes | Exception | None], limit: int = 3000
-    ) -> None:
-        self.budget = WeightBudget(limit, 1.0)
+    def __init__(self, exchange: Callable[[dict[str, str]], bytes | Exception | None]) -> None:
         self.asked: list[RestRequest] = []
         self.held = asyncio.Event()
         self.held.set()
@@ -198,15 +197,6 @@ def test_what_is_given_up_has_no_end_so_that_it_is_asked_again(answer: bytes | N
     assert bool(backfills.problem) == bool(letters)
 
 
-def test_a_page_that_costs_more_than_may_be_spent_is_not_waited_for() -> None:
-    backfills, writer = serve(rest := FakeRest(good, limit=20))
-    assert rest.asked == []
-    assert ends(writer)[0]["reason"] == (
-        "producer.rest_weight_share allows 20 weight a minute, a page of past trades costs 25."
-    )
-    assert backfills.counts.refused == 1
-
-
 def test_a_key_goes_with_the_calls_that_want_one_and_with_no_other() -> None:
     seen: list[tuple[str, str | None]] = []
 
@@ -222,7 +212,7 @@ def test_a_key_goes_with_the_calls_that_want_one_and_with_no_other() -> None:
         rest = Rest(
             venue,
             "http://127.0.0.1:1",
-            WeightBudget(2400, 1.0),
+            Account(Ledger(None), "binance.futures", 2400, 1.0),
             ProducerSettings(),
             key=settings.api_key.get_secret_value(),
             transport=httpx2.MockTransport(answer),

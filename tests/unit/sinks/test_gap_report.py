@@ -7,35 +7,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from rich.console import Console
 
-from bookmill.errors import ConfigurationError
-from sinks.gap_report import Choice, Report, since_micros
+from sinks.gap_report import Choice, Report
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 NOW_MICROS = 1_795_694_400_000_000
-
-
-@pytest.mark.parametrize(
-    ("text", "before_s"),
-    [
-        ("90s", 90),
-        ("30m", 1800),
-        ("1h", 3600),
-        ("2d", 172_800),
-        ("2026-11-26T11:59", 60),
-        ("2026-11-26T13:00+02:00", 3600),
-    ],
-)
-def test_since_is_a_time_before_now_or_a_moment(text: str, before_s: int) -> None:
-    assert since_micros(text, NOW) == NOW_MICROS - before_s * 1_000_000
-
-
-@pytest.mark.parametrize("text", ["", "1w", "-1h", "yesterday", "9999999h"])
-def test_what_is_no_time_is_one_sentence(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no time"):
-        since_micros(text, NOW)
 
 
 def gap(
