@@ -109,7 +109,8 @@ def create_app(prepared: Prepared) -> WorkerApp:
         consumer_group_instance_id=worker.instance_id,  # with one, leaving is not told to the group
         broker_session_timeout=worker.session_timeout_s,
         broker_request_timeout=max(90.0, 2 * worker.session_timeout_s),  # Faust wants it to be the longer one
-        broker_heartbeat_interval=worker.session_timeout_s / 4,
+        # A rebalance is heard of by heartbeat, however long a session may last.
+        broker_heartbeat_interval=min(3.0, worker.session_timeout_s / 4),
         broker_commit_interval=3600.0,  # the worker commits, not Faust
         table_standby_replicas=1,
         datadir=str(_faust_folder(settings)),
