@@ -16,7 +16,7 @@ from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
 from bookmill.addresses import Addresses, resolve
-from bookmill.errors import ConfigurationError
+from bookmill.errors import ConfigurationError, RefusedError
 from bookmill.kafka import client_config
 from bookmill.settings import KafkaSettings, Settings
 from schemas import registry
@@ -87,6 +87,8 @@ class WorkerApp(faust.App):
     logger = logging.getLogger("faust.app")
     mill: Mill
     part: WorkerPart
+    refused: RefusedError | None = None
+    """Why it has stopped of its own accord."""
 
 
 def create_app(prepared: Prepared) -> WorkerApp:
