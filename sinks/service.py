@@ -119,7 +119,8 @@ def _consumer_config(
         "partition.assignment.strategy": "cooperative-sticky",
         # How long a killed sink's partitions stand still.
         "session.timeout.ms": session_timeout_ms,
-        "heartbeat.interval.ms": session_timeout_ms // 4,
+        # A rebalance is heard of by heartbeat, however long a session may last.
+        "heartbeat.interval.ms": min(3000, session_timeout_ms // 4),
         # What is read ahead stays bounded.
         "queued.max.messages.kbytes": QUEUE_KIB,
         # A second by default: much longer than it takes to work off a full queue.

@@ -16,7 +16,7 @@ from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
 from bookmill.addresses import Addresses, resolve
-from bookmill.errors import ConfigurationError
+from bookmill.errors import ConfigurationError, RefusedError
 from bookmill.kafka import client_config
 from bookmill.settings import KafkaSettings, Settings
 from schemas import registry
@@ -87,6 +87,8 @@ class WorkerApp(faust.App):
     logger = logging.getLogger("faust.app")
     mill: Mill
     part: WorkerPart
+    refused: RefusedError | None = None
+    """Why it has stopped of its own accord."""
 
 
 def create_app(prepared: Prepared) -> WorkerApp:
@@ -108,7 +110,9 @@ def create_app(prepared: Prepared) -> WorkerApp:
         stream_buffer_maxsize=2,  # it counts batches
         consumer_group_instance_id=worker.instance_id,  # with one, leaving is not told to the group
         broker_session_timeout=worker.session_timeout_s,
-        broker_heartbeat_interval=worker.session_timeout_s / 4,
+        broker_request_timeout=max(90.0, 2 * worker.session_timeout_s),  # Faust wants it to be the longer one
+        # A rebalance is heard of by heartbeat, however long a session may last.
+        broker_heartbeat_interval=min(3.0, worker.session_timeout_s / 4),
         broker_commit_interval=3600.0,  # the worker commits, not Faust
         table_standby_replicas=1,
         datadir=str(_faust_folder(settings)),

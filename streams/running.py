@@ -10,7 +10,7 @@ import faust
 import structlog
 import uvloop
 
-from bookmill.errors import BookmillError, UnavailableError
+from bookmill.errors import UnavailableError
 from bookmill.settings import Settings
 from bookmill.status import StatusServer
 from streams.application import create_app, prepare
@@ -44,7 +44,7 @@ def run(settings: Settings) -> None:
         except SystemExit as ended:
             if ended.code:
                 reason = app.crash_reason or process.crash_reason
-                if isinstance(reason, BookmillError):
-                    raise reason from None  # it is a sentence already
                 raise UnavailableError(f"The worker stopped: {reason or 'see the log above'}.") from reason
+    if app.refused is not None:
+        raise app.refused
     _log.info("worker stopped")

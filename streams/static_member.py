@@ -7,6 +7,7 @@ other out for ever. Here the one that was thrown out stops and says why.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -31,14 +32,26 @@ class StaticMember:
         self._session_timeout_s = session_timeout_s
         self._clock = clock
         self._heard_s = clock()
+        self._told = False
 
-    def watch(self, coordinator: Any) -> None:
-        """Look at each answer before the library does: aiokafka's coordinator has one way for all its requests."""
+    def watch(self, coordinator: Any, thrown_out: Callable[[RefusedError], None]) -> None:
+        """Look at each answer before the library does: aiokafka's coordinator has one way for all its requests.
+
+        ``thrown_out`` is called, once, from the consumer's thread. From then on heartbeats rest and everything else is refused.
+        """
         send = coordinator._send_req
 
         async def watched(request: Any) -> Any:
             response = await send(request)
-            self.heard(response)
+            try:
+                self.heard(response)
+            except RefusedError as error:
+                if not self._told:
+                    self._told = True
+                    thrown_out(error)
+                if hasattr(response, "error_code"):
+                    await asyncio.Event().wait()  # whoever waits for it is cancelled when the consumer stops
+                raise
             return response
 
         coordinator._send_req = watched

@@ -262,7 +262,8 @@ def rebalances(part: RunningPart) -> int:
 def test_a_worker_with_a_name_restarts_and_no_partition_moves(prepared: Settings, tmp_path: Path) -> None:
     records = day(1500)
     one_, two_ = (
-        environment(prepared, worker__instance_id=name, worker__session_timeout_s="30") for name in ("a", "b")
+        environment(prepared, worker__instance_id=name, worker__session_timeout_s="240")
+        for name in ("a", "b")
     )
     with (
         RunningPart(["worker"], one_, tmp_path / "one.log") as one,
@@ -278,15 +279,23 @@ def test_a_worker_with_a_name_restarts_and_no_partition_moves(prepared: Settings
         assert one.stop() == 0
         write(prepared, records[700:])
         one.restart()
-        wait_until(lambda: one.status().get("assigned"), "it has its partitions again")
-        wait_until(lambda: caught_up(one.status()) or caught_up(two.status()), "caught up")
-        wait_until(lambda: len(distinct(read_all(prepared, TRADES.name))) == trades_of(records), "all trades")
+        wait_until(lambda: one.status().get("assigned"), "it has its partitions again", timeout_s=150)
+        wait_until(lambda: caught_up(one.status()) or caught_up(two.status()), "caught up", timeout_s=150)
+        wait_until(
+            lambda: len(distinct(read_all(prepared, TRADES.name))) == trades_of(records),
+            "all trades",
+            timeout_s=150,
+        )
         assert (one.status()["assigned"], two.status()["assigned"]) == shares
         assert rebalances(two) == before
         # A third one under the first one's name: the first is out, and says so; the second goes on.
         with RunningPart(["worker"], one_, tmp_path / "three.log") as three:
-            wait_until(lambda: three.status().get("assigned"), "the third has the first one's partitions")
-            assert one.process.wait(40) == 1
+            wait_until(
+                lambda: three.status().get("assigned"),
+                "the third has the first one's partitions",
+                timeout_s=150,
+            )
+            assert one.process.wait(150) == 1
             [line] = [line for line in one.log.splitlines() if line.startswith("bookmill: ")]
             assert "Another worker has joined the group as 'a'" in line
             assert "Traceback" not in one.log

@@ -52,16 +52,19 @@ def test_one_that_was_silent_for_its_session_joins_again(member: StaticMember, c
         member.heard(THROWN_OUT)
 
 
-def test_each_answer_of_the_coordinator_is_heard(member: StaticMember) -> None:
+def test_each_answer_of_the_coordinator_is_heard_and_the_end_told_once(member: StaticMember) -> None:
     async def run() -> None:
         async def send(request: Any) -> Any:
             return request
 
-        coordinator = SimpleNamespace(_send_req=send)
-        member.watch(coordinator)
+        coordinator, told = SimpleNamespace(_send_req=send), list[RefusedError]()
+        member.watch(coordinator, told.append)
         assert await coordinator._send_req(BEAT) is BEAT
+        with pytest.raises(TimeoutError):  # a heartbeat rests: the library would join again
+            await asyncio.wait_for(coordinator._send_req(THROWN_OUT), 0.01)
         with pytest.raises(RefusedError):
-            await coordinator._send_req(THROWN_OUT)
+            await coordinator._send_req(NOT_COMMITTED)
+        assert len(told) == 1
 
     asyncio.run(run())
 
