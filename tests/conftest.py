@@ -1,8 +1,12 @@
-"""What all tests share: the order of their files."""
+"""What all tests share: the order of their files, and that none is judged by its time."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("bookmill", deadline=None)  # a busy machine is no failure
+settings.load_profile("bookmill")
 
 _FIRST = (
     "recordings",

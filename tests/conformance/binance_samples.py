@@ -128,7 +128,7 @@ SPOT_SAMPLES = (
         Route("trade", "BNBBTC"),
         b'{"stream":"bnbbtc@trade","data":{"e":"trade","E":1672515782136,"s":"BNBBTC","t":12345,"p":"0.001","q":"100",'
         b'"T":1672515782136,"m":true,"M":true}}',
-        (Trade("12345", scaled("0.001"), scaled("100"), "SELL", 1672515782136000),),
+        (Trade("12345", scaled("0.001"), scaled("100"), "SELL", 1672515782136000, sequence=12345),),
         "3.3",
     ),
     Sample(
@@ -136,7 +136,17 @@ SPOT_SAMPLES = (
         Route("aggTrade", "BNBBTC"),
         b'{"stream":"bnbbtc@aggTrade","data":{"e":"aggTrade","E":1672515782136,"s":"BNBBTC","a":12345,"p":"0.001",'
         b'"q":"100","f":100,"l":105,"T":1672515782136,"m":false,"M":true}}',
-        (Trade("12345", scaled("0.001"), scaled("100"), "BUY", 1672515782136000, aggregated=True),),
+        (
+            Trade(
+                "12345",
+                scaled("0.001"),
+                scaled("100"),
+                "BUY",
+                1672515782136000,
+                aggregated=True,
+                sequence=12345,
+            ),
+        ),
         "3.3",
     ),
     Sample(
@@ -223,7 +233,7 @@ USDM_SAMPLES = (
         "trades",
         Route("trade", "BTCUSDT"),
         trade("BTCUSDT", "64339.20", "0.123", "BUY"),
-        (Trade("12345", scaled("64339.2"), scaled("0.123"), "BUY", 1672515782136000),),
+        (Trade("12345", scaled("64339.2"), scaled("0.123"), "BUY", 1672515782136000, sequence=12345),),
         "4.1",
     ),
     Sample(
@@ -231,7 +241,17 @@ USDM_SAMPLES = (
         Route("aggTrade", "BTCUSDT"),
         b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":123456789,"a":5933014,"s":"BTCUSDT","p":"0.001",'
         b'"q":"100","nq":"100","f":100,"l":105,"T":123456785,"m":true,"st":1}}',
-        (Trade("5933014", scaled("0.001"), scaled("100"), "SELL", 123456785000, aggregated=True),),
+        (
+            Trade(
+                "5933014",
+                scaled("0.001"),
+                scaled("100"),
+                "SELL",
+                123456785000,
+                aggregated=True,
+                sequence=5933014,
+            ),
+        ),
         "4.2",
     ),
     Sample(
@@ -355,7 +375,17 @@ COINM_SAMPLES = (
         "trades",
         Route("aggTrade", "BTCUSD_200626"),
         agg_trade("BTCUSD_200626", "9643.5", "2", "BUY"),
-        (Trade("424951", scaled("9643.5"), scaled("2"), "BUY", 1591261134199000, aggregated=True),),
+        (
+            Trade(
+                "424951",
+                scaled("9643.5"),
+                scaled("2"),
+                "BUY",
+                1591261134199000,
+                aggregated=True,
+                sequence=424951,
+            ),
+        ),
         "Aggregate Trade Streams",
     ),
     Sample(

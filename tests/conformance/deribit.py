@@ -175,7 +175,11 @@ def _common(wire_symbol: str) -> tuple[Sample, ...]:
             "trades",
             Route("trades", wire_symbol),
             _trade(wire_symbol, "92294.5", "10.0", "SELL"),
-            (Trade("403691824", scaled("92294.5"), scaled("10"), "SELL", 1765531356452000),),
+            (
+                Trade(
+                    "403691824", scaled("92294.5"), scaled("10"), "SELL", 1765531356452000, sequence=271252854
+                ),
+            ),
             "9",
         ),
         Sample(
@@ -183,7 +187,9 @@ def _common(wire_symbol: str) -> tuple[Sample, ...]:
             Route("trades", wire_symbol),
             _trade(wire_symbol, "92294.5", "10.0", "SELL", "M"),
             (
-                Trade("403691824", scaled("92294.5"), scaled("10"), "SELL", 1765531356452000),
+                Trade(
+                    "403691824", scaled("92294.5"), scaled("10"), "SELL", 1765531356452000, sequence=271252854
+                ),
                 Liquidation(scaled("92294.5"), scaled("10"), "BUY", 1765531356452000),
             ),
             "Trades: the maker was liquidated, so that its order bought",

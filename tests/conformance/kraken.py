@@ -210,7 +210,11 @@ _SAMPLES = (
         "trades",
         Route("trade", "BTC/USD"),
         _trade("BTC/USD", "83744.3", "0.00044780", "BUY"),
-        (Trade("109116693", scaled("83744.3"), scaled("0.0004478"), "BUY", _TICKER_TIME),),
+        (
+            Trade(
+                "109116693", scaled("83744.3"), scaled("0.0004478"), "BUY", _TICKER_TIME, sequence=109116693
+            ),
+        ),
         "7.2",
     ),
     Sample(

@@ -226,6 +226,8 @@ def _of(wire_symbol: str, *, contracts: bool) -> tuple[Sample, ...]:
                 "BUY",
                 1630048897897000,
                 aggregated=True,
+                sequence=130639474,
+                count=3,
             ),
         ),
         sample(
@@ -233,7 +235,14 @@ def _of(wire_symbol: str, *, contracts: bool) -> tuple[Sample, ...]:
             "trades-all",
             b'"data":[{"instId":"X","tradeId":"130639474","px":"42219.9","sz":"0.12060306","side":"sell",'
             b'"ts":"1630048897897","source":"0"}]}',
-            Trade("130639474", scaled("42219.9"), scaled("0.12060306"), "SELL", 1630048897897000),
+            Trade(
+                "130639474",
+                scaled("42219.9"),
+                scaled("0.12060306"),
+                "SELL",
+                1630048897897000,
+                sequence=130639474,
+            ),
         ),
         sample(
             "ticker",

@@ -114,7 +114,7 @@ class Trade(msgspec.Struct, gc=False):
     sz: str
     side: Literal["buy", "sell"]
     ts: Millis
-    count: int = 1
+    count: Id = 1
 
 
 class TradeFrame(msgspec.Struct):

@@ -12,11 +12,15 @@ import httpx2
 import pytest
 
 from bookmill.errors import FrameError
+from bookmill.settings import MarketSettings
 from producers import polled_values
 from producers.ccxt_choices import wanted_types
+from producers.ccxt_spending import Spending
 from producers.ccxt_transport import Transport
+from producers.ledger import Ledger
 from producers.own_loop import in_own_loop
 from producers.polled_trades import SeenTrades
+from venues.binance import BinanceSpot
 from venues.polled import Bar, PolledTrade
 
 
@@ -142,6 +146,7 @@ def ask(
     async def inside() -> tuple[_Made, object, list[str]]:
         made = _Made()
         made.address = "http://127.0.0.1:5/mirror/"
+        made.spending = Spending(BinanceSpot(), MarketSettings(), 1.0, Ledger(None), 50.0)
         async with httpx2.AsyncClient(transport=httpx2.MockTransport(handle)) as made.http:
             try:
                 return made, await made.fetch(url), asked

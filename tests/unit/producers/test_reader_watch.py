@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+import pytest
+import structlog
 from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection
 
+from producers import reader_watch
 from producers.connection import QUEUE_FRAMES, Answer, Connection
 from producers.kafka_writer import KafkaWriter
 from producers.reader_watch import ReaderWatch
@@ -15,6 +18,12 @@ from producers.stream import Stream
 from tests.unit.producers.fakes import Exchange, FakeWriter, envelope, until
 from venues.interface import Route
 from venues.registry import venue
+
+
+@pytest.fixture(autouse=True)
+def fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was used before writes where it wrote then, and cannot be captured."""
+    monkeypatch.setattr(reader_watch, "_log", structlog.get_logger())
 
 
 class Reader:

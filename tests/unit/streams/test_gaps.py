@@ -381,6 +381,6 @@ def test_an_end_that_cannot_be_read_is_a_dead_letter(value: bytes) -> None:
     assert len(work.dead_letters) == 1
 
 
-def test_a_market_without_past_trades_makes_dead_letters_of_them() -> None:
+def test_what_is_no_page_of_past_trades_is_a_dead_letter() -> None:
     work = partition(BinanceSpot()).process([trade(0, 1), pages(1, 2)])
-    assert "no past trades" in str(work.dead_letters[0].reason)
+    assert "Not an answer of binance with past trades" in str(work.dead_letters[0].reason)

@@ -38,17 +38,31 @@ def test_a_page_brings_what_had_not_come_and_passes_over_the_rest() -> None:
     work = one.process([trade(0, 1), trade(1, 5), page(2, 1, 2, 3, 4, 5), end(3)])
     assert told(work) == [("1", "ws"), ("5", "ws"), ("2", "backfill"), ("3", "backfill"), ("4", "backfill")]
     assert (work.dead_letters, work.records) == ([], 4)
-    assert one.instruments[b"BTCUSDT"].repeated_trades == 2
+    assert one.instruments[b"BTCUSDT"].trades.repeated == 2
 
 
 def test_a_page_that_comes_twice_and_a_late_frame_give_nothing_more() -> None:
-    work = partition().process([trade(0, 1), page(1, 1, 2, 3), page(2, 2, 3, 4), trade(3, 3), trade(4, 5)])
-    assert told(work) == [("1", "ws"), ("2", "backfill"), ("3", "backfill"), ("4", "backfill"), ("5", "ws")]
+    work = partition().process(
+        [trade(0, 1), trade(1, 5), page(2, 2, 3), page(3, 2, 3, 4), trade(4, 3), trade(5, 6)]
+    )
+    assert told(work) == [
+        ("1", "ws"),
+        ("5", "ws"),
+        ("2", "backfill"),
+        ("3", "backfill"),
+        ("4", "backfill"),
+        ("6", "ws"),
+    ]
+
+
+def test_a_page_beside_every_gap_gives_nothing() -> None:
+    work = partition().process([trade(0, 1), page(1, 1, 2, 3), trade(2, 2)])
+    assert told(work) == [("1", "ws"), ("2", "ws")]
 
 
 def test_a_page_that_cannot_be_read_is_a_dead_letter_and_costs_itself_only() -> None:
-    broken = record(1, "backfill", b'{"code":-1121}', kind="backfill")
-    no_end = record(2, "backfill.end", b"[]", kind="backfill")
-    work = partition().process([trade(0, 1), broken, no_end, page(3, 2), trade(4, 3)])
-    assert told(work) == [("1", "ws"), ("2", "backfill"), ("3", "ws")]
-    assert [letter.record.offset for letter in work.dead_letters] == [1, 2]
+    broken = record(2, "backfill", b'{"code":-1121}', kind="backfill")
+    no_end = record(3, "backfill.end", b"[]", kind="backfill")
+    work = partition().process([trade(0, 1), trade(1, 3), broken, no_end, page(4, 2), trade(5, 4)])
+    assert told(work) == [("1", "ws"), ("3", "ws"), ("2", "backfill"), ("4", "ws")]
+    assert [letter.record.offset for letter in work.dead_letters] == [2, 3]
