@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import faust
@@ -110,7 +111,9 @@ class Consumer(driver.Consumer):
         if not records or self.should_stop:
             return
         if not self.flow_active:
-            await self.perform_seek()
+            # The partitions may be another worker's by now: what comes instead is sought when it is assigned.
+            with suppress(IllegalStateError):
+                await self.perform_seek()
             return
         self._ahead = self._fetch(timeout)
         for tp, batch in records.items():

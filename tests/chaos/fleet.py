@@ -124,6 +124,8 @@ class Fleet:
                 self.problems.append(f"{name} did not stop within {_STOP_S:.0f} s: {member.last_word()}")
                 member.part.kill()
                 return
+            if status == -signal.SIGTERM and not member.part.address:
+                return  # it had not yet begun to listen for signals, or to work
             if status:
                 self.problems.append(f"{name} was told to stop and ended with {status}: {member.last_word()}")
 

@@ -46,11 +46,13 @@ _SETTINGS: Mapping[str, str] = {
     "sink__backoff_initial_s": "0.2",
     "sink__backoff_max_s": "2",
 }
-_READY_S = 120.0
-_SETTLE_S = 120.0
-_DRAIN_S = 120.0
+_READY_S = 300.0
+_SETTLE_S = 300.0
+_DRAIN_S = 300.0
 _LAST_FRAMES_S = 3.0
 """For the last changes to be told, and what was told to be read."""
+_CLOSE = 2000
+"""Raw records before a worker that is near the end of the log."""
 _EXCUSED_S = 45.0
 """After an outage has ended a part may still give up over it."""
 
@@ -178,7 +180,7 @@ class Stage:
         states: set[str] = set()
         for worker in self.fleet.of("worker"):
             status = worker.status()
-            if not status or status["lag"] > 50:
+            if not status or status["lag"] > _CLOSE:
                 return False
             states |= {name for name, one in status["instruments"].items() if one["state"] == "live"}
         return states >= set(self.exchanges.truths)

@@ -39,13 +39,16 @@ def test_after_a_schedule_of_faults_everything_is_stored_once(tmp_path: Path) ->
         pytest.skip("This test kills and restarts the embedded platform's servers.")
     seed = int(os.environ.get("BOOKMILL_CHAOS_SEED", SEED))
     with Platform(Settings(data_dir=tmp_path / "platform", platform=_ANY_PORTS)) as platform:
-        result = run(
-            platform, seed, SECONDS, say=lambda line: print(line, file=sys.stderr), keep=tmp_path  # noqa: T201
-        )
+        result = run(platform, seed, SECONDS, say=_say, keep=tmp_path)
     if result.verdict.problems:
         pytest.fail(
-            f"{result.report}\nagain: python -m tests.chaos --seed {seed} --seconds {SECONDS:g}", pytrace=False
+            f"{result.report}\nagain: python -m tests.chaos --seed {seed} --seconds {SECONDS:g}",
+            pytrace=False,
         )
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 # The schedule.
@@ -229,7 +232,7 @@ def proxy() -> Iterator[Proxy]:
 
 def _ask(proxy: Proxy, body: bytes) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(proxy.url, body, timeout=5) as answer:
+        with urllib.request.urlopen(proxy.url, body, timeout=30) as answer:  # noqa: S310  our own
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:
