@@ -66,7 +66,7 @@ class Channel:
         self.sent += len(self.subscribers)
 
     def _publish_disturbed(self, envelope: bytes) -> None:
-        what = self.disturbances.popleft() if self.disturbances else None
+        what = self.disturbances.popleft() if self.disturbances and not self.held else None
         copies: dict[Disturbance | None, list[bytes]] = {
             None: [envelope],
             "drop": [],
