@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 _FIRST = (
+    "chaos",
     "recordings",
     "sink",
     "session_logs",
