@@ -50,7 +50,8 @@ class Log:
     def delete(self) -> None:
         """All topics of the run."""
         if names := self.topics():
-            for future in AdminClient(self._config).delete_topics(names, operation_timeout=30).values():
+            admin = AdminClient(self._config)  # it has to live as long as its answers are awaited
+            for future in admin.delete_topics(names, operation_timeout=30).values():
                 future.result(_TIMEOUT_S)
 
     def _read(self, topic: str) -> Iterator[Message]:
