@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo up test lint typecheck unit test-containers lock clean scenarios test-slow
+.PHONY: help demo up test lint typecheck unit test-containers lock clean scenarios chaos test-slow
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -27,6 +27,9 @@ test-slow: $(VENV)/.dev ## the tests that make test leaves out for their length
 
 scenarios: $(VENV)/.dev ## every market under every fault its simulator offers, and a mix of all (on a machine that is not busy)
 	@$(BIN)/python -m pytest tests/scenarios -m "scenario or not scenario" $(ARGS)
+
+chaos: $(VENV)/.dev ## a seeded schedule of faults over the whole pipeline, and whether anything was lost (docs/reliability.md)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 unit: $(VENV)/.dev ## the fast tests alone
 	@$(PYTEST) tests/unit tests/properties tests/conformance $(ARGS)

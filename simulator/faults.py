@@ -9,7 +9,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from bookmill.errors import ConfigurationError
 from simulator.hub import Disturbance, Hub
@@ -101,9 +101,12 @@ class Faults:
         self._rest.add(RestFault(delay_s=delay_s), count)
 
     def disturb(self, stream: str, what: Disturbance = "drop", count: int = 1) -> None:
-        """Drop, duplicate or corrupt the next frames of a stream."""
-        if what not in ("drop", "duplicate", "corrupt"):
-            raise ConfigurationError(f"A frame cannot be disturbed by '{what}'; drop, duplicate or corrupt.")
+        """Drop, duplicate or corrupt the next frames of a stream, or send each behind the one after it (reorder)."""
+        if what not in get_args(Disturbance):
+            raise ConfigurationError(
+                f"A frame cannot be disturbed by '{what}'.",
+                hint=f"Known: {', '.join(get_args(Disturbance))}.",
+            )
         channels = self._hub.named(stream)
         if not channels:
             known = ", ".join(sorted(self._hub.channels)[:6])

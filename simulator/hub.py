@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
 
 from simulator.feed import Feed
 
 __all__ = ["Channel", "Disturbance", "Hub", "Subscriber"]
 
-Disturbance = Literal["drop", "duplicate", "corrupt"]
+Disturbance = Literal["drop", "duplicate", "corrupt", "reorder"]
 
 
 class Subscriber(Protocol):
@@ -42,6 +42,8 @@ class Channel:
         self.unsent = 0
         self.subscribers: list[Subscriber] = []
         self.disturbances: deque[Disturbance] = deque()
+        self.held: tuple[bytes, list[Subscriber]] | None = None
+        """A frame that waits to be sent behind the next one, and who gets it then."""
         self.beside = False
         """Whether its frames bring no market data (heartbeats): they are not counted with those that do."""
         self.data_start = len(f'{{"stream":"{name}","data":')
@@ -56,7 +58,7 @@ class Channel:
         if not self.subscribers:
             self.unsent += 1
             return
-        if self.disturbances:
+        if self.disturbances or self.held:
             self._publish_disturbed(envelope)
             return
         for subscriber in self.subscribers:
@@ -64,13 +66,26 @@ class Channel:
         self.sent += len(self.subscribers)
 
     def _publish_disturbed(self, envelope: bytes) -> None:
-        copies = {"drop": [], "duplicate": [envelope, envelope], "corrupt": [self._corrupt(envelope)]}[
-            self.disturbances.popleft()
-        ]
-        for copy in copies:
-            for subscriber in self.subscribers:
-                subscriber.queue(copy, self.data_start)
-        self.sent += len(copies) * len(self.subscribers)
+        what = self.disturbances.popleft() if self.disturbances and not self.held else None
+        copies: dict[Disturbance | None, list[bytes]] = {
+            None: [envelope],
+            "drop": [],
+            "duplicate": [envelope, envelope],
+            "corrupt": [self._corrupt(envelope)],
+            "reorder": [],
+        }
+        behind, self.held = self.held, (envelope, list(self.subscribers)) if what == "reorder" else None
+        for copy in copies[what]:
+            self._send(copy, self.subscribers)
+        if behind:
+            frame, waiting = behind
+            # A connection is sent nothing from before its subscription.
+            self._send(frame, [one for one in waiting if one in self.subscribers])
+
+    def _send(self, envelope: bytes, subscribers: Sequence[Subscriber]) -> None:
+        for subscriber in subscribers:
+            subscriber.queue(envelope, self.data_start)
+        self.sent += len(subscribers)
 
     def _corrupt(self, envelope: bytes) -> bytes:
         """The frame with its last third torn out: no JSON any more, in either form."""

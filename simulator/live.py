@@ -26,6 +26,7 @@ class LiveMarket:
 
     The sequence of frames depends on seed and rate alone; what comes once a second is beside it, no part of the rate. When the machine is too slow for the rate, rounds come late; what could not be
     made up is counted in ``skipped_s``. While ``orders`` is False nobody orders: the clock goes on, books and trades stand still.
+    ``ahead_ms``: how far the clock is ahead of the machine's, behind it where negative; changed while it runs, the clock jumps.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class LiveMarket:
         self._round = 0
         self._second = 0
         self.orders = True
+        self.ahead_ms = 0
         self.skipped_s = 0.0
         self.books = {dialect.wire(flow.instrument.symbol): LiveBook(flow, dialect) for flow in self._flows}
 
@@ -75,7 +77,7 @@ class LiveMarket:
         rounds = 0
         while True:
             elapsed_s = rounds * _TICK_S + self.skipped_s
-            self.tick(start_ms + int(elapsed_s * 1000))
+            self.tick(start_ms + int(elapsed_s * 1000) + self.ahead_ms)
             self._hub.flush()
             rounds += 1
             behind_s = clock() - start_s - elapsed_s - _TICK_S

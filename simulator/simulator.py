@@ -85,6 +85,10 @@ class Simulator:
         """Whether anybody orders on a synthetic market. Within a tenth of a second without orders its last changes are told."""
         self._live(market).orders = on
 
+    def set_clock(self, market: str, *, ahead_s: float) -> None:
+        """Let a synthetic market's clock jump: it is so far ahead of the machine's from now on, behind it where negative."""
+        self._live(market).ahead_ms = int(ahead_s * 1000)
+
     def hub(self, market: str) -> Hub:
         """Channels, feeds and subscribers of a market."""
         return self._markets[market].hub

@@ -46,9 +46,12 @@ class Assignment:
         keys = [(each.topic, each.partition) for each in some]
         return [self._partitions[key] for key in keys if key in self._partitions]
 
-    def drop(self, some: Sequence[TopicPartition]) -> None:
-        """Forget them."""
-        for partition in self.among(some):
+    def drop(self, consumer: Consumer, some: Sequence[TopicPartition]) -> None:
+        """Forget them. A partition paused now would still be paused when it is given back, and never be read again."""
+        gone = self.among(some)
+        if paused := [TopicPartition(each.topic, each.number) for each in gone if each.paused]:
+            consumer.resume(paused)
+        for partition in gone:
             del self._partitions[partition.topic, partition.number]
         _log.info("partitions given up", count=len(some), left=len(self._partitions))
 

@@ -255,7 +255,7 @@ class Loader:
             else:
                 return
 
-    def _revoked(self, _: Consumer, revoked: list[TopicPartition]) -> None:
+    def _revoked(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
         """Another's from now on: finish what is on its way, leave the rest to it."""
         gone = self.partitions.among(revoked)
         wait(
@@ -263,12 +263,12 @@ class Loader:
         )
         self._settle()
         if not self._closing:  # then finish() has committed, or could not
-            self._commits.now(self._consumer, [partition for partition in gone if partition.held is None])
-        self.partitions.drop(revoked)
+            self._commits.now(consumer, [partition for partition in gone if partition.held is None])
+        self.partitions.drop(consumer, revoked)
 
-    def _lost(self, _: Consumer, lost: list[TopicPartition]) -> None:
+    def _lost(self, consumer: Consumer, lost: list[TopicPartition]) -> None:
         """Another's already: whatever we would commit is no longer ours to say."""
-        self.partitions.drop(lost)
+        self.partitions.drop(consumer, lost)
 
 
 def _failures(partition: Partition) -> int:

@@ -230,7 +230,8 @@ class Instrument:
             state: State = "live" if self.crossed_since_micros is None else "degraded"
             self.emitter.top("book", state, change.last_id, top, exchange_micros, place)
         bucket = time_micros // self._interval_micros
-        if bucket > self.bucket:
+        # By more than an interval backwards: the exchange's clock was set back, and nobody waits until it is there again.
+        if bucket > self.bucket or bucket < self.bucket - 1:
             # The first one after a loss says so; where diffs waited for their snapshot it comes when they are applied.
             reason: Reason = "resync" if self.bucket < 0 and type(change) is BookImage else "interval"
             self.bucket = bucket
@@ -242,6 +243,8 @@ class Instrument:
         elif self.crossed_since_micros is None:
             self.crossed_since_micros = time_micros
             self.crossings += 1
+        elif time_micros < self.crossed_since_micros:  # the exchange's clock was set back
+            self.crossed_since_micros = time_micros
         elif time_micros - self.crossed_since_micros > CROSSED_MICROS and not self.crossed_by_image:
             bid, _, ask, _ = self.synchronizer.book.top()
             self.synchronizer.lose("crossed", None, f"bid {_exact(bid)}, ask {_exact(ask)}")

@@ -14,6 +14,7 @@ from bookmill.buffers import Buffer, buffer_metrics, buffer_statistics
 from schemas.catalogue import EVENT_TOPICS
 from schemas.codec import SCALE
 from schemas.measures import measure
+from streams.book import Top
 from streams.instrument import Instrument
 from streams.mill import Mill
 from streams.output import BUFFER_MESSAGES
@@ -44,6 +45,7 @@ _BOOK_COUNTERS = (
     "losses",
 )
 _LATE_RECORDS = 1_000_000
+_NO_TOP: Top = (None, None, None, None)
 
 
 class WorkerPart:
@@ -171,7 +173,8 @@ class WorkerPart:
 
 
 def _describe(instrument: Instrument) -> dict[str, Any]:
-    bid, bid_quantity, ask, ask_quantity = instrument.emitter.top_in_base(instrument.synchronizer.book.top())
+    # Not of the book itself, which the worker's thread may be in the middle of changing.
+    bid, bid_quantity, ask, ask_quantity = instrument.emitter.top_in_base(instrument.last_top or _NO_TOP)
     _, spread, bps = measure(bid, ask)
     live = instrument.synchronizer.phase is Phase.LIVE
     now_micros = time.time_ns() // 1000

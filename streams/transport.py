@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, cast
 
 import faust
@@ -135,7 +136,9 @@ class Consumer(driver.Consumer):
         if not records or self.should_stop:
             return
         if not self.flow_active:
-            await self.perform_seek()
+            # The partitions may be another worker's by now: what comes instead is sought when it is assigned.
+            with suppress(IllegalStateError):
+                await self.perform_seek()
             return
         self._ahead = self._fetch(timeout)
         for tp, batch in records.items():

@@ -9,6 +9,7 @@ settings.register_profile("bookmill", deadline=None)  # a busy machine is no fai
 settings.load_profile("bookmill")
 
 _FIRST = (
+    "chaos",
     "recordings",
     "sink",
     "session_logs",

@@ -20,7 +20,7 @@ from schemas.catalogue import TRADES
 from simulator.hub import Channel, Hub
 from simulator.instruments import Instrument
 
-__all__ = ["Tape"]
+__all__ = ["Tape", "trade_id_of"]
 
 _SCHEMA = fastavro.parse_schema(TRADES.schema)
 _GRACE_S = 1.0
@@ -88,7 +88,11 @@ class Tape:
         def overheard(first: int, *rest: int, seller_aggressed: bool) -> None:
             told, now_s = bool(one.channel.subscribers), time.monotonic()
             real(first, *rest, seller_aggressed=seller_aggressed)
-            identity = feed.history.aggregates[-1].aggregate_id if self._aggregated else self._id(feed, first)
+            identity = (
+                feed.history.aggregates[-1].aggregate_id
+                if self._aggregated
+                else trade_id_of(self._exchange, feed, first)
+            )
             price = Decimal(rest[-2]).scaleb(-one.listed.price_decimals)
             size = Decimal(rest[-1]).scaleb(-one.listed.quantity_decimals)
             one.made[str(identity)] = _Made(len(one.made), now_s, told, price, size)
@@ -96,13 +100,6 @@ class Tape:
                 one.away.append(now_s)
 
         setattr(feed, method, overheard)
-
-    def _id(self, feed: Any, trade_id: int) -> str | int:
-        if self._exchange == "bybit":
-            return str(feed.tape.trade_id(_Numbered(trade_id)))
-        if self._exchange == "deribit" and feed.contract.base != "BTC":
-            return f"{feed.contract.base}-{trade_id}"
-        return trade_id
 
     def hear(self, events: Iterable[tuple[bytes, bytes, object]]) -> None:
         """Events of a worker."""
@@ -165,6 +162,15 @@ class Tape:
     def heard(self) -> int:
         """Those of them that became events."""
         return sum(len(one.heard) for one in self._of_key.values())
+
+
+def trade_id_of(exchange: str, feed: Any, trade_id: int) -> str | int:
+    """What an exchange calls a trade of the order flow."""
+    if exchange == "bybit":
+        return str(feed.tape.trade_id(_Numbered(trade_id)))
+    if exchange == "deribit" and feed.contract.base != "BTC":
+        return f"{feed.contract.base}-{trade_id}"
+    return trade_id
 
 
 class _Numbered:

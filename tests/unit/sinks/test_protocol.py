@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -345,6 +345,20 @@ def test_a_revoked_partition_is_finished_and_given_up() -> None:
     second = world.restarted().start()
     second.settle()
     assert second.store.ids() == expected(6)
+
+
+@pytest.mark.parametrize("how", ["lose", "revoke"])
+def test_a_partition_that_goes_while_it_is_paused_is_read_when_it_comes_back(how: str) -> None:
+    """librdkafka keeps a pause over assignments."""
+    world = filled(50)
+    world.store.error = DOWN
+    world.turns(5)
+    assert world.consumer.paused == {(TOPIC, 0)}
+    getattr(world.consumer, how)([(TOPIC, 0)])
+    world.store.error = None
+    world.loader._assigned(world.consumer, [TopicPartition(TOPIC, 0)])  # type: ignore[arg-type]
+    world.settle()
+    assert world.store.ids() == expected(50)
 
 
 def test_a_lost_partition_is_not_committed_and_its_late_insert_does_no_harm() -> None:

@@ -112,6 +112,17 @@ def test_one_snapshot_an_interval_of_event_time_best_levels_first() -> None:
     assert snapshots[0]["ask_prices"] == [11]
 
 
+def test_an_exchange_whose_clock_is_set_back_gives_snapshots_all_the_same() -> None:
+    raw = partition()
+    raw.process(JOIN)
+    times = (3_600_000, 3_601_000, 5_000, 5_900, 6_000, 5_999, 7_000)
+    work = raw.process(
+        [depth(3 + n, 106 + n, 106 + n, [["9", str(1 + n)]], time_ms=time) for n, time in enumerate(times)]
+    )
+    snapshots = [read(BOOK_SNAPSHOTS, value) for _, value, _ in work.events.book_snapshots]
+    assert [one["update_id"] for one in snapshots] == [106, 107, 108, 110, 112]
+
+
 def test_a_gap_makes_the_book_resyncing_and_a_snapshot_makes_it_live() -> None:
     raw = partition()
     raw.process(JOIN)
@@ -135,6 +146,17 @@ def test_a_crossed_book_is_never_published_as_live_and_is_lost_when_it_stays() -
     )
     assert [one["state"] for one in spreads(work)] == ["degraded", "degraded"]
     raw.process([depth(5, 108, 108, [["11", "3"]], time_ms=7000)])
+    [instrument] = raw.instruments.values()
+    assert (instrument.state, instrument.synchronizer.reason) == ("resyncing", "crossed")
+
+
+def test_a_crossed_book_is_lost_in_time_although_the_clock_is_set_back() -> None:
+    raw = partition()
+    raw.process(JOIN)
+    times = (3_600_000, 1_000, 5_000, 7_000)
+    raw.process(
+        [depth(3 + n, 106 + n, 106 + n, [["11", str(1 + n)]], time_ms=time) for n, time in enumerate(times)]
+    )
     [instrument] = raw.instruments.values()
     assert (instrument.state, instrument.synchronizer.reason) == ("resyncing", "crossed")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiokafka
 import pytest
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -88,6 +89,21 @@ def test_while_the_flow_is_stopped_the_position_goes_back() -> None:
         consumer.flow_active = False
         assert await taken(consumer) == []
         assert consumer.sought == 1
+
+    asyncio.run(run())
+
+
+def test_partitions_that_are_taken_away_meanwhile_end_nobody() -> None:
+    class Moved(Scripted):
+        async def perform_seek(self) -> None:
+            raise IllegalStateError("No current assignment")
+
+    async def run() -> None:
+        consumer = Moved({ONE: [record(1)]}, {ONE: [record(1)]})
+        consumer.flow_active = False
+        assert await taken(consumer) == []
+        consumer.flow_active = True
+        assert await taken(consumer) == [(ONE, [1], 7)]
 
     asyncio.run(run())
 

@@ -1,0 +1,74 @@
+"""Reads whole topics of a run: what became a dead letter, and which torn frames are in the raw log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+__all__ = ["Log"]
+
+_TIMEOUT_S = 60.0
+_TOPIC, _PARTITION, _OFFSET = (f"__connect.errors.{name}" for name in ("topic", "partition", "offset"))
+
+
+class Log:
+    """The topics of one prefix."""
+
+    def __init__(self, bootstrap_servers: str, prefix: str) -> None:
+        self._config = {"bootstrap.servers": bootstrap_servers, "log_level": 2}
+        self._prefix = prefix
+
+    def topics(self) -> list[str]:
+        """Names, with the prefix."""
+        found = AdminClient(self._config).list_topics(timeout=_TIMEOUT_S).topics
+        return sorted(name for name in found if name.startswith(self._prefix))
+
+    def letters(self) -> tuple[list[bytes], set[tuple[str, int, int]]]:
+        """Values of all dead letters, and the places of the raw records they come from (a producer's come from none)."""
+        values: list[bytes] = []
+        places: set[tuple[str, int, int]] = set()
+        for topic in self.topics():
+            if topic.endswith(".dlq"):
+                for message in self._read(topic):
+                    values.append(message.value() or b"")
+                    said = dict(message.headers() or [])
+                    if _OFFSET in said:
+                        places.add((said[_TOPIC].decode(), int(said[_PARTITION]), int(said[_OFFSET])))
+        return values, places
+
+    def raw_frames(self, wanted: set[bytes]) -> int:
+        """How many raw records have such a value."""
+        return sum(
+            (message.value() or b"") in wanted
+            for topic in self.topics()
+            if topic.startswith(f"{self._prefix}raw.") and not topic.endswith(".dlq")
+            for message in self._read(topic)
+        )
+
+    def delete(self) -> None:
+        """All topics of the run."""
+        if names := self.topics():
+            admin = AdminClient(self._config)  # it has to live as long as its answers are awaited
+            for future in admin.delete_topics(names, operation_timeout=30).values():
+                future.result(_TIMEOUT_S)
+
+    def _read(self, topic: str) -> Iterator[Message]:
+        consumer = Consumer({**self._config, "group.id": "chaos", "enable.auto.commit": False})
+        try:
+            partitions = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions
+            places = [TopicPartition(topic, number) for number in partitions]
+            marks = {
+                place.partition: consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S) for place in places
+            }
+            left = sum(high - low for low, high in marks.values())
+            consumer.assign([TopicPartition(topic, number, low) for number, (low, _) in marks.items()])
+            while left > 0:
+                messages = consumer.consume(min(left, 5000), timeout=1.0)
+                for message in messages:
+                    if message.error() is None:
+                        left -= 1
+                        yield message
+        finally:
+            consumer.close()

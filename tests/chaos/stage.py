@@ -1,0 +1,327 @@
+"""One run's cast: exchanges, platform, proxies, parts; and every fault that can be done to them, by name."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bookmill.demo.offsets import OffsetsReader, behind, unprocessed
+from bookmill.errors import UnavailableError
+from bookmill.settings import ClickHouseSettings, KafkaSettings, RegistrySettings, Settings
+from embedded.part import Part
+from embedded.platform import Platform
+from schemas.catalogue import TABLE_TOPICS, raw
+from tests.chaos.exchanges import Exchanges
+from tests.chaos.fleet import Fleet
+from tests.chaos.proxy import Proxy
+from tests.chaos.schedule import MARKETS, PRODUCERS, SINKS, WORKERS
+from tests.integration.parts import environment
+
+__all__ = ["Stage", "StuckError"]
+
+RATE = 60.0
+"""Frames a second of each market."""
+PARTITIONS = 4
+
+_SETTINGS: Mapping[str, str] = {
+    # What takes half a minute in earnest is noticed and tried again within seconds.
+    "producer__silent_after_s": "4",
+    "producer__resubscribe_after_s": "1",
+    "producer__backoff_initial_s": "0.2",
+    "producer__backoff_max_s": "2",
+    "producer__rest_weight_share": "1",
+    "worker__session_timeout_s": "6",
+    "worker__checkpoint_interval_s": "3",
+    "worker__resync_retry_s": "2",
+    # Every change of a book is a row, so that every state of it is compared.
+    "worker__snapshot_interval_ms": "1",
+    "sink__batch_ms": "300",
+    "sink__backoff_initial_s": "0.2",
+    "sink__backoff_max_s": "2",
+}
+_READY_S = 300.0
+_SETTLE_S = 300.0
+_DRAIN_S = 300.0
+_LAST_FRAMES_S = 3.0
+"""For the last changes to be told, and what was told to be read."""
+_CLOSE = 2000
+"""Raw records before a worker that is near the end of the log."""
+_EXCUSED_S = 45.0
+"""After an outage has ended a part may still give up over it."""
+
+
+class StuckError(AssertionError):
+    """What has to happen did not, in good time."""
+
+
+class Stage:
+    """Open while the context is. ``say`` is told what happens, a line at a time."""
+
+    def __init__(self, platform: Platform, folder: Path, *, seed: int, say: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.name = f"c{uuid.uuid4().hex[:10]}"
+        self._platform = platform
+        self._say = say
+        self._opened = ExitStack()
+        self._outages: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self.exchanges = Exchanges(MARKETS, rate=RATE, seed=seed)
+        self.fleet: Fleet
+        self.clickhouse: Proxy
+        self.registry: Proxy
+        self.settings: Settings
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            opened.enter_context(self.exchanges)
+            addresses = self._platform.addresses
+            self.clickhouse = opened.enter_context(Proxy(addresses.clickhouse))
+            self.registry = opened.enter_context(Proxy(addresses.registry))
+            self.settings = Settings(
+                kafka=KafkaSettings(
+                    bootstrap_servers=addresses.kafka, topic_prefix=f"{self.name}.", partitions=PARTITIONS
+                ),
+                registry=RegistrySettings(url=self.registry.url),
+                clickhouse=ClickHouseSettings(url=self.clickhouse.url, database=self.name),
+            )
+            self.fleet = Fleet(self._environment, self.folder, self.excused, self._say)
+            opened.callback(self.fleet.abandon)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    def excused(self, since_s: float) -> bool:
+        """Whether something that parts need was away, or has been since then, or not long ago."""
+        with self._lock:
+            return any(
+                ended_s > min(since_s, time.monotonic() - _EXCUSED_S) for ended_s in self._outages.values()
+            )
+
+    def _environment(self) -> Mapping[str, str]:
+        markets: dict[str, dict[str, Any]] = {}
+        for name, symbols in self.exchanges.symbols.items():
+            exchange, _, market = name.partition(".")
+            address = self.exchanges.addresses(name)
+            markets.setdefault(exchange, {})[market] = {
+                "symbols": list(symbols),
+                "websocket_url": address["websocket"],
+                "rest_url": address["rest"],
+            }
+        return environment(self.settings, exchanges=json.dumps(markets), **_SETTINGS)
+
+    # The way of a run.
+
+    def open(self) -> None:
+        """Start all parts and wait until every book is live and every instrument has traded: from then on nothing may be missing."""
+        for name in (*WORKERS, *SINKS, *PRODUCERS):
+            self.fleet.add(name)
+        self._until(self._live, "all books are live at first", _READY_S)
+        self._moved(1, _READY_S)
+        self.exchanges.begin()
+
+    def settle(self) -> None:
+        """Wait until everything is as it should be and has been seen to go on: no fault is on any more."""
+        self.exchanges.behave()
+        self.clickhouse.behave()
+        self._until(lambda: not self.exchanges.disturbed, "no frame is held back", _SETTLE_S)
+        self._until(self._live, "all books are live again", _SETTLE_S)
+        self._moved(3, _SETTLE_S)
+        self._until(self._live, "all books are live after more changes", _SETTLE_S)
+
+    def drain(self) -> None:
+        """Nobody orders any more, then nobody listens; wait until all that was heard is stored."""
+        self.exchanges.halt()
+        time.sleep(_LAST_FRAMES_S)
+        self.exchanges.finish()
+        for producer in self.fleet.of("producer"):
+            self.fleet.stop(producer.name)
+        reader = OffsetsReader(self.settings.kafka, self.settings.kafka.bootstrap_servers or "")
+        try:
+            self._until(lambda: self._left(reader) == 0, "everything is stored", _DRAIN_S, patience=3)
+        finally:
+            reader.close()
+
+    def _left(self, reader: OffsetsReader) -> int:
+        """Raw records whose events are not in Kafka, and events that are not in ClickHouse."""
+        prefix, settings = self.settings.kafka.topic_prefix, self.settings
+        raws = [prefix + raw(*name.split(".")).name for name in MARKETS]
+        events = [prefix + topic.name for topic in TABLE_TOPICS]
+        try:
+            found = unprocessed(
+                reader.ends(raws), reader.committed(prefix + settings.worker.group, raws), reader.starts(raws)
+            )
+            return found + behind(
+                reader.ends(events),
+                reader.committed(prefix + settings.sink.group, events),
+                reader.starts(events),
+            )
+        except UnavailableError:
+            return -1
+
+    def _live(self) -> bool:
+        """Whether producers are connected, and some worker holds each book live and has nothing before it."""
+        for producer in self.fleet.of("producer"):
+            markets = producer.status().get("markets", {})
+            if len(markets) < len(MARKETS) or any(
+                market["state"] != "connected" for market in markets.values()
+            ):
+                return False
+        states: set[str] = set()
+        for worker in self.fleet.of("worker"):
+            status = worker.status()
+            if not status or status["lag"] > _CLOSE:
+                return False
+            states |= {name for name, one in status["instruments"].items() if one["state"] == "live"}
+        return states >= set(self.exchanges.truths)
+
+    def _moved(self, count: int, timeout_s: float) -> None:
+        before = self.exchanges.traded()
+
+        def moved() -> bool:
+            now = self.exchanges.traded()
+            return all(
+                now[name][0] >= trades + count and now[name][1] >= books + count
+                for name, (trades, books) in before.items()
+            )
+
+        self._until(moved, "every instrument trades and its book moves", timeout_s)
+
+    def _until(self, true: Callable[[], bool], what: str, timeout_s: float, *, patience: int = 1) -> None:
+        """Wait until ``true`` has said so ``patience`` times on end."""
+        deadline_s, times = time.monotonic() + timeout_s, 0
+        while times < patience:
+            times = times + 1 if true() else 0
+            if times < patience:
+                if time.monotonic() > deadline_s:
+                    raise StuckError(f"not within {timeout_s:.0f} s: {what}; {self.describe()}")
+                time.sleep(0.3)
+
+    def describe(self) -> str:
+        """How everything stands."""
+        told = []
+        for member in list(self.fleet.members.values()):
+            status = member.status()
+            match member.kind:
+                case "producer":
+                    said: Any = {name: one["state"] for name, one in status.get("markets", {}).items()}
+                case "worker":
+                    said = {
+                        "lag": status.get("lag"),
+                        "partitions": status.get("partitions"),
+                        **{
+                            name: f"{one['state']} {one['reason']}"
+                            for name, one in status.get("instruments", {}).items()
+                        },
+                    }
+                case _:
+                    said = {
+                        name: value
+                        for name, value in status.items()
+                        if name in {"lag", "partitions", "in_hand"}
+                    }
+            told.append(
+                f"{member.name} {'runs' if member.running else 'has ended'}: {said}; {member.last_word()[:300]}"
+            )
+        return " | ".join(told)
+
+    def processes(self) -> dict[str, int]:
+        """Pids by name: of our parts, and of the servers."""
+        ours = {
+            member.name: member.part.process.pid
+            for member in list(self.fleet.members.values())
+            if member.running
+        }
+        return {**ours, **self._platform.pids()}
+
+    # Faults.
+
+    def apply(self, fault: str, arguments: Mapping[str, Any]) -> None:
+        """Do it; returns when it is over."""
+        known: dict[str, Callable[..., None]] = {
+            "kill": self.fleet.kill,
+            "stop": self.fleet.restart,
+            "pause": self.fleet.pause,
+            "join and leave": self._guest,
+            "kafka kill": lambda seconds: self._restart(self._platform.kafka, seconds, kill=True),
+            "kafka restart": lambda seconds: self._restart(self._platform.kafka, seconds, kill=False),
+            "clickhouse kill": lambda seconds: self._restart(self._platform.clickhouse, seconds, kill=True),
+            "clickhouse refuses": lambda seconds: self._refuse("clickhouse", self.clickhouse, seconds),
+            "clickhouse is slow": lambda seconds: self._slow(self.clickhouse, seconds),
+            "clickhouse errors": lambda code, seconds: self._fail(
+                "clickhouse", self.clickhouse, code, seconds
+            ),
+            "clickhouse loses answers": self.clickhouse.lose_answers,
+            "registry kill": lambda seconds: self._restart(self._platform.registry, seconds, kill=True),
+            "registry refuses": lambda seconds: self._refuse("registry", self.registry, seconds),
+            "registry errors": lambda code, seconds: self._fail("registry", self.registry, code, seconds),
+            "connections cut": lambda market: self.exchanges.fault(market, "cut_connections"),
+            "connections closed": lambda market: self.exchanges.fault(market, "close_connections", code=1001),
+            "connections half-open": lambda market: self.exchanges.fault(market, "freeze_connections"),
+            "connections refused": self._refuse_connections,
+            "subscriptions forgotten": lambda market: self.exchanges.fault(market, "forget_subscriptions"),
+            "frames disturbed": self.exchanges.disturb,
+            "snapshots bad": self._snapshots,
+            "clock jumps": self._clock,
+        }
+        known[fault](**arguments)
+
+    def _guest(self, kind: str, seconds: float) -> None:
+        member = self.fleet.guest(kind)
+        time.sleep(seconds)
+        self.fleet.leave(member)
+
+    @contextmanager
+    def _away(self, what: str) -> Iterator[None]:
+        with self._lock:
+            self._outages[what] = float("inf")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._outages[what] = time.monotonic()
+
+    def _restart(self, part: Part, seconds: float, *, kill: bool) -> None:
+        began_s = time.monotonic()
+        with self._away(part.key):
+            (part.kill if kill else part.stop)()
+            time.sleep(seconds)
+            part.start()
+        self._say(f"{part.name} is back after {time.monotonic() - began_s:.1f} s")
+
+    def _refuse(self, what: str, proxy: Proxy, seconds: float) -> None:
+        with self._away(what), proxy.refusing():
+            time.sleep(seconds)
+
+    def _slow(self, proxy: Proxy, seconds: float) -> None:
+        with proxy.slow(1.5):
+            time.sleep(seconds)
+
+    def _fail(self, what: str, proxy: Proxy, code: int, seconds: float) -> None:
+        with self._away(what), proxy.failing(code):
+            time.sleep(seconds)
+
+    def _refuse_connections(self, market: str, seconds: float) -> None:
+        self.exchanges.fault(market, "refuse_connections", refuse=True)
+        self.exchanges.fault(market, "cut_connections")
+        time.sleep(seconds)
+        self.exchanges.fault(market, "refuse_connections", refuse=False)
+
+    def _snapshots(self, market: str, what: str, **arguments: Any) -> None:
+        self.exchanges.fault(market, f"{what}_snapshots", **arguments)
+        self.exchanges.disturb(market, 0, "book", "drop", 1)  # or nobody would ask for one
+
+    def _clock(self, market: str, ahead_s: float, seconds: float) -> None:
+        self.exchanges.set_clock(market, ahead_s)
+        time.sleep(seconds)
+        self.exchanges.set_clock(market, 0)

@@ -1,0 +1,262 @@
+"""One schedule of faults over the whole pipeline, and what it rests on: the schedule, the proxy, and a judgement that can say no."""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from bookmill.settings import PlatformSettings, Settings
+from embedded.platform import Platform
+from simulator.instruments import instrument
+from tests.chaos.judgement import judge_books, judge_ids, judge_letters, judge_tops, judge_trades
+from tests.chaos.memory import change
+from tests.chaos.proxy import Proxy
+from tests.chaos.run import run
+from tests.chaos.schedule import NAMES, schedule, text
+from tests.chaos.tables import BookRow, Entry, TradeRow
+from tests.chaos.truth import Printed, Truth
+from tests.integration import containers
+
+SEED = 20
+"""A schedule with much in it; ``BOOKMILL_CHAOS_SEED`` chooses another."""
+SECONDS = 40.0
+_ANY_PORTS = PlatformSettings(kafka_port=0, registry_port=0, clickhouse_port=0)
+ONE = 10**18
+
+
+@pytest.mark.timeout(600)
+def test_after_a_schedule_of_faults_everything_is_stored_once(tmp_path: Path) -> None:
+    if containers.wanted():
+        pytest.skip("This test kills and restarts the embedded platform's servers.")
+    seed = int(os.environ.get("BOOKMILL_CHAOS_SEED", SEED))
+    with Platform(Settings(data_dir=tmp_path / "platform", platform=_ANY_PORTS)) as platform:
+        result = run(platform, seed, SECONDS, say=_say, keep=tmp_path)
+    if result.verdict.problems:
+        pytest.fail(
+            f"{result.report}\nagain: python -m tests.chaos --seed {seed} --seconds {SECONDS:g}",
+            pytrace=False,
+        )
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+# The schedule.
+
+
+def test_the_same_seed_is_the_same_schedule_and_another_one_another() -> None:
+    assert text(schedule(7, 60)) == text(schedule(7, 60))
+    assert text(schedule(7, 60)) != text(schedule(8, 60))
+
+
+def test_every_kind_of_fault_is_drawn_and_all_are_over_in_time() -> None:
+    drawn = set()
+    for seed in range(60):
+        for step in schedule(seed, 60):
+            drawn.add(step.fault)
+            assert step.moment_s + step.arguments.get("seconds", 0) <= 60.1
+    assert drawn == set(NAMES)
+
+
+def test_no_part_is_hit_again_before_it_is_back() -> None:
+    for seed in range(60):
+        free_s: dict[str, float] = {}
+        for step in schedule(seed, 120):
+            if part := step.arguments.get("part"):
+                assert step.moment_s >= free_s.get(part, 0.0)
+                free_s[part] = step.moment_s + step.arguments["seconds"]
+
+
+def test_where_memory_is_measured_no_process_of_ours_ends() -> None:
+    faults = {step.fault for seed in range(60) for step in schedule(seed, 60, processes_live=True)}
+    assert faults == set(NAMES) - {"kill", "stop", "join and leave"}
+
+
+# The judgement.
+
+
+def _truth(**more: object) -> dict[str, Truth]:
+    truth = Truth("binance.spot.BTC-USDT", instrument("BTC-USDT"), **more)  # type: ignore[arg-type]
+    for number in range(3):
+        truth.trades[str(number + 10)] = Printed(number, 1000.0 + number, 5 * ONE, ONE, ONE, "BUY")
+    truth.see([(100, 2), (99, 1)], [(101, 3)])
+    truth.see([(100, 1)], [(101, 3)])
+    return {truth.name: truth}
+
+
+def _row(number: int, **more: object) -> TradeRow:
+    row = TradeRow("binance.spot.BTC-USDT", str(number), 5 * ONE, ONE, None, "BUY", "ws")
+    return replace(row, **more)  # type: ignore[arg-type]
+
+
+_ALL = [_row(10), _row(11), _row(12)]
+
+
+def test_trades_that_are_there_once_are_right() -> None:
+    assert not judge_trades(_truth(), _ALL, []).problems
+
+
+@pytest.mark.parametrize(
+    ("rows", "word"),
+    [
+        ([*_ALL, _row(11)], "more than once"),
+        ([*_ALL, _row(13)], "never made"),
+        ([*_ALL, _row(12, name="binance.spot.ETH-USDT")], "never made"),
+        ([_row(10), _row(11, price=5 * ONE + 1), _row(12)], "not what they were"),
+        ([_row(10), _row(11, side="SELL"), _row(12)], "not what they were"),
+        ([_row(10), _row(11, contracts=ONE), _row(12)], "not what they were"),
+        ([_row(10), _row(12)], "missing"),
+    ],
+)
+def test_wrong_trades_are_named(rows: list[TradeRow], word: str) -> None:
+    [problem] = judge_trades(_truth(), rows, []).problems
+    assert word in problem
+
+
+def _gap(**more: object) -> Entry:
+    entry = Entry("binance.spot.BTC-USDT", "trades", False, 11, 11, 1000.5, 1001.5)
+    return replace(entry, **more)  # type: ignore[arg-type]
+
+
+def test_a_missing_trade_is_right_where_the_ledger_says_so() -> None:
+    assert not judge_trades(_truth(), [_row(10), _row(12)], [_gap()]).problems
+    assert not judge_trades(_truth(), [_row(10), _row(12)], [_gap(first_id=None, last_id=None)]).problems
+    assert not judge_trades(_truth(since=2), [_row(12)], []).problems, "made before the beginning"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        _gap(complete=True),
+        _gap(stream="book"),
+        _gap(name="binance.spot.ETH-USDT"),
+        _gap(first_id=12, last_id=12),
+        _gap(first_id=None, last_id=None, since_s=1010.0, until_s=1020.0),
+    ],
+)
+def test_a_missing_trade_is_wrong_where_the_ledger_says_something_else(entry: Entry) -> None:
+    [problem] = judge_trades(_truth(), [_row(10), _row(12)], [entry]).problems
+    assert "missing" in problem
+
+
+CENT, LOT = ONE // 100, ONE // 10**5
+_FIRST = BookRow(
+    "binance.spot.BTC-USDT", "live", [(100 * CENT, 2 * LOT), (99 * CENT, LOT)], [(101 * CENT, 3 * LOT)]
+)
+_LAST = BookRow("binance.spot.BTC-USDT", "live", [(100 * CENT, LOT)], [(101 * CENT, 3 * LOT)])
+
+
+def test_books_that_were_the_exchanges_are_right() -> None:
+    assert not judge_books(_truth(), [_FIRST, _LAST, _LAST]).problems
+    assert not judge_tops(_truth(), [replace(_FIRST, bids=_FIRST.bids[:1]), _LAST]).problems
+
+
+@pytest.mark.parametrize(
+    ("rows", "word"),
+    [
+        ([_FIRST], "did not end"),
+        ([], "did not end"),
+        ([_LAST, _FIRST], "behind later ones"),
+        ([replace(_FIRST, bids=[(100 * CENT, LOT + 1)]), _LAST], "never were"),
+        ([_FIRST, replace(_LAST, state="degraded")], "did not end"),
+    ],
+)
+def test_wrong_books_are_named(rows: list[BookRow], word: str) -> None:
+    assert any(word in problem for problem in judge_books(_truth(), rows).problems)
+
+
+def test_a_best_price_that_never_was_is_named() -> None:
+    [problem] = judge_tops(_truth(), [replace(_LAST, asks=[(102 * CENT, LOT)])]).problems
+    assert "never were" in problem
+
+
+def test_repeated_ids_and_strange_dead_letters_are_named() -> None:
+    assert judge_ids([("raw/0/1/0", 2)]).problems
+    assert not judge_ids([]).problems
+    assert not judge_letters([b"torn", b"torn"], {b"torn"}, 1, 1).problems
+    assert judge_letters([b"whole"], {b"torn"}, 0, 0).problems
+    assert judge_letters([], {b"torn"}, 1, 0).problems, "a torn frame that is no dead letter"
+
+
+def test_base_units_of_contracts_are_what_they_are() -> None:
+    steps = instrument("BTC-USDT")
+    inverse = Truth("x", steps, contract_size=100, inverse=True)  # type: ignore[arg-type]
+    assert inverse.level(3_000_000, 10**5) == (30_000 * ONE, 3_333_333_333_333_333)
+
+
+def test_memory_that_grows_is_seen() -> None:
+    flat = [(float(at), 1000 + at % 7) for at in range(300)]
+    growing = [(float(at), 1000 + at) for at in range(300)]
+    assert abs(change(flat)) < 0.01
+    assert change(growing) > 0.05
+
+
+# The proxy.
+
+
+class _Upstream(BaseHTTPRequestHandler):
+    seen: list[bytes] = []  # noqa: RUF012  one server, one test
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.seen.append(body)
+        self.send_response(200)
+        self.send_header("Content-Length", "3")
+        self.end_headers()
+        self.wfile.write(b"Ok\n")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    _Upstream.seen.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Upstream) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        with Proxy(f"http://127.0.0.1:{server.server_address[1]}") as proxy:
+            yield proxy
+        server.shutdown()
+
+
+def _ask(proxy: Proxy, body: bytes) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(proxy.url, body, timeout=30) as answer:  # noqa: S310  our own
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def test_the_proxy_passes_on_and_fails_as_it_is_told(proxy: Proxy) -> None:
+    assert _ask(proxy, b"SELECT 1") == (200, b"Ok\n")
+    with proxy.failing(243):
+        status, text = _ask(proxy, b"INSERT")
+        assert status == 500
+        assert b"NOT_ENOUGH_SPACE" in text
+    with proxy.failing(503):
+        assert _ask(proxy, b"{}")[0] == 503
+    with proxy.refusing(), pytest.raises(OSError, match="refused"):
+        _ask(proxy, b"SELECT 1")
+    assert _ask(proxy, b"SELECT 2") == (200, b"Ok\n")
+    assert _Upstream.seen == [b"SELECT 1", b"SELECT 2"]
+
+
+def test_an_answer_that_is_lost_belongs_to_an_insert_that_was_done(proxy: Proxy) -> None:
+    proxy.lose_answers(1)
+    assert _ask(proxy, b"SELECT 1") == (200, b"Ok\n")
+    with pytest.raises(OSError, match="without response"):
+        _ask(proxy, b"INSERT INTO t VALUES")
+    assert _ask(proxy, b"INSERT INTO t VALUES") == (200, b"Ok\n")
+    assert _Upstream.seen.count(b"INSERT INTO t VALUES") == 2
