@@ -46,7 +46,10 @@ class TradeSpan:
 
 @dataclass(frozen=True)
 class Request:
-    """One request. ``asked_s``: the record's Kafka timestamp, Unix seconds; ``span`` is that of a backfill, ``producer`` who tells."""
+    """One request. ``asked_s``: the record's Kafka timestamp, Unix seconds; ``span`` is that of a backfill, ``producer`` who tells.
+
+    ``symbol`` is BASE-QUOTE.
+    """
 
     exchange: str
     market: str
@@ -56,6 +59,7 @@ class Request:
     asked_s: float
     span: TradeSpan = TradeSpan()
     producer: str = ""
+    symbol: str = ""
 
 
 class ControlReader:
@@ -151,6 +155,7 @@ class ControlReader:
                 _micros(value["until_time"]),
             ),
             value["producer"],
+            value["symbol"],
         )
 
 
