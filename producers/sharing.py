@@ -76,8 +76,9 @@ class Sharing:
         leaving = asyncio.create_task(asyncio.to_thread(self.reader.stop))
         until_s = time.monotonic() + self._hand_over_s
         while others and time.monotonic() < until_s and not told_to_hurry.is_set():
+            left = leaving.done()
             self.subscriptions.look()
-            if leaving.done() and not self.subscriptions.leaving:
+            if left and not self.subscriptions.leaving:
                 break
             await asyncio.sleep(_TICK_S)
         await leaving

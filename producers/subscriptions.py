@@ -1,16 +1,17 @@
 """What a shared producer collects: the subscriptions of its partitions, each followed through its states.
 
-Everything happens in the event loop; the group's reader and the reader of ``control.requests`` call from their threads and are
-brought over in order. What follows from what is in :mod:`producers.subscription`.
+Everything happens in the event loop; what the group's reader and the reader of ``control.requests`` say from their threads is
+acted on there, in order. What follows from what is in :mod:`producers.subscription`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -23,7 +24,7 @@ __all__ = ["Collecting", "Subscriptions", "Telling"]
 
 _log = structlog.get_logger(__name__)
 
-_TICK_S = 0.2
+_TICK_S = 0.1
 
 
 class Collecting(Protocol):
@@ -71,7 +72,6 @@ class Subscriptions:
         *,
         producer_id: str,
         hand_over_s: float,
-        call: Callable[..., object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counts: Counter[str] = Counter()
@@ -79,28 +79,31 @@ class Subscriptions:
         self._teller = teller
         self._producer_id = producer_id
         self._hand_over_s = hand_over_s
-        self._call = call or asyncio.get_running_loop().call_soon_threadsafe
         self._clock = clock
         self._known: dict[str, _Subscription] = {}
+        self._heard: deque[Callable[[], None]] = deque()
+        """What other threads have said since the last look, in order."""
 
     # From other threads.
 
     def given(self, partition: int, states: Mapping[str, Desired]) -> None:
         """See :class:`~producers.subscription_reader.Listener`."""
-        self._call(self._given, partition, dict(states))
+        self._heard.append(partial(self._given, partition, dict(states)))
 
     def changed(self, partition: int, key: str, desired: Desired | None) -> None:
         """Same."""
-        self._call(self._changed, partition, key, desired)
+        self._heard.append(partial(self._changed, partition, key, desired))
 
     def taken(self, partitions: Iterable[int]) -> None:
         """Same."""
-        self._call(self._taken, frozenset(partitions))
+        self._heard.append(partial(self._taken, frozenset(partitions)))
 
     def hear(self, request: Request) -> None:
         """Another producer (or this one) collects an instrument."""
         if request.kind == "collected" and request.producer != self._producer_id:
-            self._call(self._told, instrument_key(request.exchange, request.market, request.symbol))
+            self._heard.append(
+                partial(self._told, instrument_key(request.exchange, request.market, request.symbol))
+            )
 
     # In the event loop.
 
@@ -111,7 +114,9 @@ class Subscriptions:
             self.look()
 
     def look(self) -> None:
-        """See which deliver, which cannot be collected, and which have waited for long enough."""
+        """Act on what was said, then see which deliver, which cannot be collected, and which have waited for long enough."""
+        while self._heard:
+            self._heard.popleft()()
         for key, one in list(self._known.items()):
             market = self._market(one)
             symbol = one.desired.symbol
@@ -198,7 +203,7 @@ class Subscriptions:
         action, one.state = follow(before, event)
         market = self._market(one)
         if one.state is not before:
-            _log.info("subscription", instrument=one.desired.key, event=event.value, state=one.state.value)
+            _log.info("subscription", instrument=one.desired.key, because=event.value, state=one.state.value)
         match action:
             case Action.START | Action.CHANGE:
                 one.channels = one.desired.channels

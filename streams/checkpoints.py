@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from bookmill.errors import UnavailableError
 from streams.instrument import Instrument
+from streams.overlap import OverlapState
 from streams.partition import RawPartition
 from venues.messages import BookImage, Level
 from venues.units import unit
@@ -49,6 +50,8 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     checks_trades: bool
     crossed_by_image: bool = False
     """Younger than version 2, and False where it is missing."""
+    overlap: OverlapState = msgspec.field(default_factory=OverlapState)
+    """Same; as if no connection had brought anything where it is missing."""
 
 
 _VERSION = 2
@@ -77,6 +80,7 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             recent_trades=list(instrument.recent_trades.items()),
             checks_trades=instrument.checks_trades,
             crossed_by_image=instrument.crossed_by_image,
+            overlap=instrument.overlap.state,
         )
     )
 
@@ -100,6 +104,7 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
         instrument.bucket = checkpoint.bucket
         instrument.crossed_since_micros = checkpoint.crossed_since_micros
         instrument.crossed_by_image = checkpoint.crossed_by_image
+        instrument.overlap.state = checkpoint.overlap
         instrument.last_top = instrument.synchronizer.book.top() if checkpoint.joined else None
         count += 1
     return count

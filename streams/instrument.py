@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from schemas.events import EventWriter, Reason, State
 from streams.book import Book, Top
 from streams.emitter import Emitter, Events, Place
+from streams.overlap import SILENT_MICROS, Overlap
 from streams.synchronizer import Phase, Synchronizer
-from venues.messages import BestBidAsk, BookDiff, BookImage, BookLost, Message, Trade
+from venues.interface import Verdict
+from venues.messages import BestBidAsk, BookDiff, BookImage, BookLost, Liquidation, Message, Trade
 from venues.units import Unit
 
 __all__ = ["Instrument"]
@@ -25,6 +27,7 @@ class Instrument:
 
     ``interval_micros``: one ``book_snapshots`` event per so much event time. ``levels``: how deep it goes. ``unit``: what the
     venue's quantities are; the book holds them as they came, events say base units. ``checks_trades``: a trade may come twice.
+    ``images_in_band``: the book's images come in its stream.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Instrument:
         interval_micros: int,
         unit: Unit,
         checks_trades: bool = False,
+        images_in_band: bool = False,
     ) -> None:
         self.wire_symbol = wire_symbol
         self.symbol = symbol
@@ -63,7 +67,16 @@ class Instrument:
         self.recent_trades: dict[str, int | None] = {}
         """Ids of the trades seen last, oldest first, with their times (µs; :data:`_POLLED`): part of the book's checkpoint."""
         self.checks_trades = checks_trades
+        self.connection = b""
+        """The one that brought the record at hand: set before :meth:`take`."""
+        self.overlap = Overlap()
+        self._images_in_band = images_in_band
         self._interval_micros = interval_micros
+
+    @property
+    def settled(self) -> bool:
+        """Whether the book is all there is to know: live, and nothing waits to be applied to it."""
+        return self.synchronizer.phase is Phase.LIVE and not self.overlap.ahead
 
     @property
     def state(self) -> State:
@@ -80,21 +93,101 @@ class Instrument:
         for message in messages:
             kind = type(message)
             if kind is BestBidAsk:
-                emitter.best(message, place)  # type: ignore[arg-type]
+                self._best(message, place)  # type: ignore[arg-type]
             elif kind is Trade:
                 self._trade(message, place)  # type: ignore[arg-type]
             elif kind is BookDiff:
-                if self.synchronizer.offer(message):  # type: ignore[arg-type]
-                    self._applied(message, place)  # type: ignore[arg-type]
+                follows = self.overlap.state
+                if self.connection == follows.book and not self.overlap.ahead:
+                    follows.book_micros, follows.doubt_micros = place[1], 0
+                    if self.synchronizer.offer(message):  # type: ignore[arg-type]
+                        self._applied(message, place)  # type: ignore[arg-type]
+                else:
+                    self._overlapping(message, place)  # type: ignore[arg-type]
             elif kind is BookImage:
                 self._image(message, place)  # type: ignore[arg-type]
             elif kind is BookLost:
+                self.overlap.follow(self.connection, place[1])
                 self.synchronizer.tell_lost(message.reason)  # type: ignore[union-attr]
-            else:
+            elif kind is not Liquidation or not self._repeated_liquidation(message, place):  # type: ignore[arg-type]
                 emitter.beside_the_book(message, place)  # type: ignore[arg-type]
+
+    def _offer(self, diff: BookDiff, place: Place) -> None:
+        if self.synchronizer.offer(diff):
+            self._applied(diff, place)
+
+    def _overlapping(self, diff: BookDiff, place: Place) -> None:
+        """A change while there is, or was a moment ago, more than one connection (see :mod:`streams.overlap`)."""
+        overlap, synchronizer = self.overlap, self.synchronizer
+        live = synchronizer.phase is Phase.LIVE
+        if self.connection == overlap.state.book or not overlap.state.book:
+            overlap.follow(self.connection, place[1])
+            waiting, overlap.ahead = overlap.ahead, []
+            if live and synchronizer.judge(diff) is not Verdict.GAP:
+                self._offer(diff, place)
+                self._catch_up(waiting, place)
+            else:
+                self._offer_all([*waiting, diff], place)
+        elif live and not self._images_in_band:
+            self._numbered(diff, place)
+        elif overlap.silent(place[1], SILENT_MICROS):
+            if live:
+                synchronizer.lose("connection")
+            overlap.follow(self.connection, place[1])
+            self._offer(diff, place)
+        else:
+            overlap.passed += 1
+
+    def _numbered(self, diff: BookDiff, place: Place) -> None:
+        """A numbered change for a live book, of a connection that is not followed."""
+        overlap = self.overlap
+        verdict = self.synchronizer.judge(diff)
+        if verdict is Verdict.GAP and not overlap.has_ended(self.connection, place[1]):
+            overlap.ahead.append(diff)
+            return
+        if verdict is Verdict.OLD:
+            overlap.passed += 1
+            self._offer(diff, place)  # or the exchange has begun anew
+            return
+        overlap.follow(self.connection, place[1])
+        waiting, overlap.ahead = overlap.ahead, []
+        if verdict is Verdict.APPLY:
+            self._offer(diff, place)
+            self._catch_up(waiting, place)
+        else:
+            self._offer_all([*waiting, diff], place)
+
+    def _catch_up(self, waiting: Sequence[BookDiff], place: Place) -> None:
+        """Apply what was ahead of the book and no more is; the rest waits on."""
+        for position, diff in enumerate(waiting):
+            if self.synchronizer.phase is Phase.LIVE and self.synchronizer.judge(diff) is Verdict.GAP:
+                self.overlap.ahead = list(waiting[position:])
+                return
+            self._offer(diff, place)
+
+    def _offer_all(self, diffs: Sequence[BookDiff], place: Place) -> None:
+        for diff in diffs:
+            self._offer(diff, place)
+
+    def _best(self, best: BestBidAsk, place: Place) -> None:
+        if place[0] == "ws":
+            if place[2] < self.resume_at and self.overlap.state.mixed:
+                return  # its events are stored, and what was repeated then cannot be told any more
+            if self.overlap.repeats_best(best, self.connection, place[1]):
+                return
+        self.emitter.best(best, place)
+
+    def _repeated_liquidation(self, one: Liquidation, place: Place) -> bool:
+        if place[2] < self.resume_at and self.overlap.state.liquidations:
+            return True  # same
+        return self.overlap.repeats_liquidation(one, self.connection)
 
     def _trade(self, trade: Trade, place: Place) -> None:
         polled = place[0] == "poll"
+        connections = self.overlap.state
+        if self.connection != connections.trades and not polled:
+            self.checks_trades |= bool(connections.trades)
+            connections.trades = self.connection
         self.checks_trades |= polled
         recent, time_micros = self.recent_trades, trade.exchange_time_micros
         if self.checks_trades and trade.trade_id in recent:
@@ -118,6 +211,8 @@ class Instrument:
         if synchronizer.phase is not Phase.LIVE:
             self.last_top, self.bucket, self.crossed_since_micros = None, -1, None
         if image.in_band:
+            self.overlap.follow(self.connection, place[1])
+            self.overlap.ahead.clear()
             if synchronizer.replace(image):
                 self.crossed_by_image = synchronizer.book.crossed()
                 self._applied(image, place)

@@ -23,7 +23,6 @@ from streams.dead_letters import error_headers
 from streams.output import Deliveries, Output
 from streams.partition import RawPartition, RawRecord, Work
 from streams.requests import ResyncRequests
-from streams.synchronizer import Phase
 from venues.interface import Venue
 
 __all__ = ["Mill", "OwnedPartition"]
@@ -61,11 +60,7 @@ class OwnedPartition:
         for key in list(self.raw.uncovered):
             turn = self._checkpointed_s.setdefault(key, now - zlib.crc32(key) % 1000 / 1000 * interval_s)
             instrument = self.raw.instruments[key]
-            if (
-                now - turn < interval_s
-                or instrument.synchronizer.phase is not Phase.LIVE
-                or key in self.raw.covering
-            ):
+            if now - turn < interval_s or not instrument.settled or key in self.raw.covering:
                 continue
             self._checkpointed_s[key] = now
             self._waiting.append((key, self.raw.position, pack(self.raw, instrument)))

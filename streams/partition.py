@@ -130,7 +130,7 @@ class RawPartition:
             work.records += 1
             try:
                 # By position, as producers write them: a dict of them would cost as much as decoding the frame.
-                (_, received), (_, kind), (_, named), _, _, (_, symbol), *more = record.headers
+                (_, received), (_, kind), (_, named), (_, connection), _, (_, symbol), *more = record.headers
                 receive_micros, channel, source = int(received) // 1000, channels[named], _SOURCES[kind]
             except (KeyError, ValueError) as error:
                 reason = FrameError(f"The record's headers cannot be read: {error!r}.")
@@ -142,6 +142,7 @@ class RawPartition:
                 instrument = instruments.get(key) or self._open(key, symbol)
                 if more:
                     instrument.emitter.unit = unit(more[0][1].decode())
+                instrument.connection = connection
                 if not messages:
                     work.silent += 1
                 elif type(messages[0]) not in _BOOK_MESSAGES or source == "poll":
@@ -181,6 +182,7 @@ class RawPartition:
                 interval_micros=self._settings.snapshot_interval_ms * 1000,
                 unit=BASE,
                 checks_trades=venue.repeats_trades,
+                images_in_band=bool(venue.image_channels),
             )
         return self.instruments[key]
 
