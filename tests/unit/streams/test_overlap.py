@@ -186,12 +186,6 @@ def test_update_ids_that_begin_anew_on_a_new_connection_are_no_repetitions_for_l
     assert not one.repeats_best(best[2], b"a.1", 11_000_000)
 
 
-def kraken(data: str, connection: str, at_ms: int, kind: str = "update") -> Record:
-    text = f'{{"channel":"book","type":"{kind}","data":[{{"symbol":"BTC/USD",{data},"checksum":0,"timestamp":"2026-08-25T03:35:00.000000Z"}}]}}'
-    one = record(0, "book.1000", text.encode(), symbol="BTC-USD")
-    return by(connection, replace(one, key=b"BTC/USD"), at_ms=at_ms)
-
-
 def coinbase(kind: str, body: str, connection: str, at_ms: int) -> Record:
     text = f'{{"type":"{kind}","product_id":"BTC-USD",{body}}}'
     return by(connection, record(0, "level2_batch", text.encode(), symbol="BTC-USD"), at_ms=at_ms)
