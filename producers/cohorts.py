@@ -51,13 +51,14 @@ class LineMaker(Protocol):
 
 @dataclass(eq=False)
 class _Cohort:
-    """``replaced`` are the cohorts whose streams its lines take over."""
+    """``replaced`` are the cohorts whose streams its lines take over; ``stale``: its lines bring what nobody wants any more."""
 
     wire_symbols: tuple[str, ...]
     options: StreamOptions
     lines: list[Line]
     carriers: list[Carrier]
     replaced: list[_Cohort] = field(default_factory=list)
+    stale: bool = False
 
     @property
     def arrived(self) -> bool:
@@ -102,6 +103,9 @@ class Cohorts:
         if self._wanted.pop(wire_symbol, None) is None:
             return
         for cohort in (*self._cohorts, *self._retired):
+            if wire_symbol in cohort.wire_symbols:
+                cohort.wire_symbols = tuple(each for each in cohort.wire_symbols if each != wire_symbol)
+                cohort.stale = True
             for stream in cohort.streams:
                 if stream.route.wire_symbol == wire_symbol:
                     stream.mute()
@@ -167,7 +171,9 @@ class Cohorts:
         """Replace what is not as it is wanted; False where something has to wait."""
         done = True
         for cohort in list(self._cohorts):
-            if all(self._wanted.get(symbol) == cohort.options for symbol in cohort.wire_symbols):
+            if not cohort.stale and all(
+                self._wanted.get(symbol) == cohort.options for symbol in cohort.wire_symbols
+            ):
                 continue
             done &= self._replace([cohort])
         for cohorts in self._too_many():

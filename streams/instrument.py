@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from schemas.events import EventWriter, Reason, State
 from streams.book import Book, Top
 from streams.emitter import Emitter, Events, Place
-from streams.overlap import SILENT_MICROS, Overlap
+from streams.overlap import Overlap
 from streams.synchronizer import Phase, Synchronizer
-from venues.interface import Verdict
 from venues.messages import BestBidAsk, BookDiff, BookImage, BookLost, Liquidation, Message, Trade
 from venues.units import Unit
 
@@ -69,8 +68,7 @@ class Instrument:
         self.checks_trades = checks_trades
         self.connection = b""
         """The one that brought the record at hand: set before :meth:`take`."""
-        self.overlap = Overlap()
-        self._images_in_band = images_in_band
+        self.overlap = Overlap(images_in_band=images_in_band)
         self._interval_micros = interval_micros
 
     @property
@@ -97,13 +95,7 @@ class Instrument:
             elif kind is Trade:
                 self._trade(message, place)  # type: ignore[arg-type]
             elif kind is BookDiff:
-                follows = self.overlap.state
-                if self.connection == follows.book and not self.overlap.ahead:
-                    follows.book_micros, follows.doubt_micros = place[1], 0
-                    if self.synchronizer.offer(message):  # type: ignore[arg-type]
-                        self._applied(message, place)  # type: ignore[arg-type]
-                else:
-                    self._overlapping(message, place)  # type: ignore[arg-type]
+                self._diff(message, place)  # type: ignore[arg-type]
             elif kind is BookImage:
                 self._image(message, place)  # type: ignore[arg-type]
             elif kind is BookLost:
@@ -112,62 +104,17 @@ class Instrument:
             elif kind is not Liquidation or not self._repeated_liquidation(message, place):  # type: ignore[arg-type]
                 emitter.beside_the_book(message, place)  # type: ignore[arg-type]
 
-    def _offer(self, diff: BookDiff, place: Place) -> None:
-        if self.synchronizer.offer(diff):
-            self._applied(diff, place)
-
-    def _overlapping(self, diff: BookDiff, place: Place) -> None:
-        """A change while there is, or was a moment ago, more than one connection (see :mod:`streams.overlap`)."""
-        overlap, synchronizer = self.overlap, self.synchronizer
-        live = synchronizer.phase is Phase.LIVE
-        if self.connection == overlap.state.book or not overlap.state.book:
-            overlap.follow(self.connection, place[1])
-            waiting, overlap.ahead = overlap.ahead, []
-            if live and synchronizer.judge(diff) is not Verdict.GAP:
-                self._offer(diff, place)
-                self._catch_up(waiting, place)
-            else:
-                self._offer_all([*waiting, diff], place)
-        elif live and not self._images_in_band:
-            self._numbered(diff, place)
-        elif overlap.silent(place[1], SILENT_MICROS):
-            if live:
-                synchronizer.lose("connection")
-            overlap.follow(self.connection, place[1])
-            self._offer(diff, place)
-        else:
-            overlap.passed += 1
-
-    def _numbered(self, diff: BookDiff, place: Place) -> None:
-        """A numbered change for a live book, of a connection that is not followed."""
-        overlap = self.overlap
-        verdict = self.synchronizer.judge(diff)
-        if verdict is Verdict.GAP and not overlap.has_ended(self.connection, place[1]):
-            overlap.ahead.append(diff)
+    def _diff(self, diff: BookDiff, place: Place) -> None:
+        overlap, offer = self.overlap, self.synchronizer.offer
+        follows = overlap.state
+        if self.connection == follows.book and not overlap.ahead:  # nearly always
+            follows.book_micros, follows.doubt_micros = place[1], 0
+            if offer(diff):
+                self._applied(diff, place)
             return
-        if verdict is Verdict.OLD:
-            overlap.passed += 1
-            self._offer(diff, place)  # or the exchange has begun anew
-            return
-        overlap.follow(self.connection, place[1])
-        waiting, overlap.ahead = overlap.ahead, []
-        if verdict is Verdict.APPLY:
-            self._offer(diff, place)
-            self._catch_up(waiting, place)
-        else:
-            self._offer_all([*waiting, diff], place)
-
-    def _catch_up(self, waiting: Sequence[BookDiff], place: Place) -> None:
-        """Apply what was ahead of the book and no more is; the rest waits on."""
-        for position, diff in enumerate(waiting):
-            if self.synchronizer.phase is Phase.LIVE and self.synchronizer.judge(diff) is Verdict.GAP:
-                self.overlap.ahead = list(waiting[position:])
-                return
-            self._offer(diff, place)
-
-    def _offer_all(self, diffs: Sequence[BookDiff], place: Place) -> None:
-        for diff in diffs:
-            self._offer(diff, place)
+        for one in overlap.choose(diff, self.connection, place[1], self.synchronizer):
+            if offer(one):
+                self._applied(one, place)
 
     def _best(self, best: BestBidAsk, place: Place) -> None:
         if place[0] == "ws":

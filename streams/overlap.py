@@ -14,8 +14,12 @@ No clock: times are those at which producers received the frames.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
+from streams.synchronizer import Phase, Synchronizer
+from venues.interface import Verdict
 from venues.messages import BestBidAsk, BookDiff, Liquidation
 
 __all__ = ["AHEAD_MICROS", "MOST_AHEAD", "SILENT_MICROS", "Overlap", "OverlapState", "line_of"]
@@ -51,13 +55,14 @@ class OverlapState(msgspec.Struct, array_like=True):
 
 
 class Overlap:
-    """``ahead``: changes that wait for the connection that is followed. Counters: ``passed`` over changes and images of books,
-    ``repeated`` best bids and asks and liquidations.
+    """``ahead``: changes that wait for the connection that is followed. Counters: ``passed`` over changes of books,
+    ``repeated`` best bids and asks and liquidations. ``images_in_band``: the book's images come in its stream.
     """
 
-    __slots__ = ("ahead", "passed", "repeated", "state")
+    __slots__ = ("_images_in_band", "ahead", "passed", "repeated", "state")
 
-    def __init__(self) -> None:
+    def __init__(self, *, images_in_band: bool = False) -> None:
+        self._images_in_band = images_in_band
         self.state = OverlapState()
         self.ahead: list[BookDiff] = []
         self.passed = 0
@@ -68,22 +73,56 @@ class Overlap:
         state = self.state
         state.book, state.book_micros, state.doubt_micros = connection, micros, 0
 
-    def silent(self, micros: int, limit_micros: int) -> bool:
+    def choose(
+        self, diff: BookDiff, connection: bytes, micros: int, synchronizer: Synchronizer
+    ) -> Iterator[BookDiff]:
+        """What of a change, and of those that waited, is to be offered to the book now; each before the next is asked for."""
+        state = self.state
+        if not state.book or line_of(connection) == line_of(state.book):
+            # One line hands over from connection to connection in order: what its new one brings follows on the old one's.
+            self.follow(connection, micros)
+            yield from self._in_turn(diff, synchronizer)
+        elif synchronizer.phase is Phase.LIVE and not self._images_in_band:
+            verdict = synchronizer.judge(diff)
+            if verdict is Verdict.OLD:
+                self.passed += 1
+                yield diff  # or the exchange has begun anew
+            elif verdict is Verdict.GAP and not self._waits_for_nobody(micros):
+                self.ahead.append(diff)
+            else:
+                self.follow(connection, micros)
+                yield from self._in_turn(diff, synchronizer)
+        elif self._silent(micros):
+            if synchronizer.phase is Phase.LIVE:
+                synchronizer.lose("connection")
+            self.follow(connection, micros)
+            yield diff
+        else:
+            self.passed += 1
+
+    def _in_turn(self, diff: BookDiff, synchronizer: Synchronizer) -> Iterator[BookDiff]:
+        """A change that counts, and what of those ahead of the book is no more ahead of it then; all of them where it leaves a hole."""
+        waiting, self.ahead = self.ahead, []
+        if synchronizer.phase is not Phase.LIVE or synchronizer.judge(diff) is Verdict.GAP:
+            yield from waiting
+            yield diff
+            return
+        yield diff
+        for position, one in enumerate(waiting):
+            if synchronizer.phase is Phase.LIVE and synchronizer.judge(one) is Verdict.GAP:
+                self.ahead = waiting[position:]
+                return
+            yield one
+
+    def _silent(self, micros: int) -> bool:
         """Another connection brings a change: whether the one that is followed has been silent for too long beside it."""
         state = self.state
         state.doubt_micros = state.doubt_micros or micros
-        return micros - state.doubt_micros > limit_micros
+        return micros - state.doubt_micros > SILENT_MICROS
 
-    def has_ended(self, connection: bytes, micros: int) -> bool:
-        """Whether a change ahead of the book waits for nobody: the connection that is followed was one of the same line before it, or
-        has brought nothing for long.
-        """
-        state = self.state
-        return (
-            line_of(connection) == line_of(state.book)
-            or micros - state.book_micros > AHEAD_MICROS
-            or len(self.ahead) >= MOST_AHEAD
-        )
+    def _waits_for_nobody(self, micros: int) -> bool:
+        """Whether a change ahead of the book has nothing to wait for: the connection that is followed has brought none for long."""
+        return micros - self.state.book_micros > AHEAD_MICROS or len(self.ahead) >= MOST_AHEAD
 
     def repeats_best(self, best: BestBidAsk, connection: bytes, micros: int) -> bool:
         """Whether another connection has brought it; notes it where not."""

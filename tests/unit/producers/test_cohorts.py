@@ -129,6 +129,26 @@ def test_other_channels_of_one_instrument_leave_its_neighbour_alone() -> None:
     run(test)
 
 
+def test_what_is_dropped_and_wanted_again_at_once_flows_again() -> None:
+    async def test(simulator: Simulator, collected: Collected) -> None:
+        market = collected.market
+        market.want("BTC-USDT")
+        market.want("ETH-USDT")
+        await until(lambda: market.delivers("BTC-USDT") and market.delivers("ETH-USDT"), LONG_S)
+        market.drop("BTC-USDT")
+        market.want("BTC-USDT")
+        assert not market.delivers("BTC-USDT")
+        await until(lambda: market.delivers("BTC-USDT") and market.delivers("ETH-USDT"), LONG_S)
+        seen = len(trades(collected, "BTCUSDT"))
+        await until(lambda: len(trades(collected, "BTCUSDT")) > seen + 5, LONG_S)
+        await until(lambda: connections(simulator) == 2, LONG_S)
+        numbers = trades(collected, "BTCUSDT")
+        assert numbers == sorted(set(numbers))
+        assert whole(trades(collected, "ETHUSDT"))
+
+    run(test)
+
+
 def test_many_small_cohorts_become_one() -> None:
     async def test(simulator: Simulator, collected: Collected) -> None:
         market = collected.market

@@ -13,6 +13,7 @@ from bookmill.settings import WorkerSettings
 from schemas.catalogue import LIQUIDATIONS, SPREADS, TRADES
 from streams.checkpoints import _read, pack, restore
 from streams.instrument import Instrument
+from streams.mill import OwnedPartition
 from streams.overlap import Overlap, line_of
 from streams.partition import RawPartition
 from streams.synchronizer import Phase
@@ -22,7 +23,7 @@ from venues.messages import BestBidAsk
 from venues.registry import venue
 
 START_NS = 1_700_000_000_000_000_000
-A, B, C = "first-binance.spot-0.0", "second-binance.spot-0.0", "third-binance.spot-0.0"
+A, B = "first-binance.spot-0.0", "second-binance.spot-0.0"
 
 
 def by(connection: str, one: Record, *, at_ms: int) -> Record:
@@ -117,11 +118,23 @@ def test_what_was_ahead_when_the_first_ended_too_early_is_kept_for_the_image() -
     assert len(work.events.spreads) == 17
 
 
-def test_while_something_is_ahead_of_a_book_it_is_not_settled_and_no_checkpoint_is_taken() -> None:
+def test_while_something_is_ahead_of_a_book_it_is_not_settled() -> None:
     raw = partition()
     raw.process(numbered([IMAGE, *(change(n, n * 100, A) for n in range(1, 6)), change(8, 510, B)]))
     assert only(raw).synchronizer.phase is Phase.LIVE
     assert not only(raw).settled
+
+
+def test_no_checkpoint_is_taken_of_a_book_that_is_not_settled() -> None:
+    raw = partition()
+    owned = OwnedPartition(raw)
+    ahead = [IMAGE, *(change(n, n * 100, A) for n in range(1, 6)), change(8, 510, B)]
+    raw.process(numbered(ahead))
+    owned.take_checkpoints(0.0, most=10)
+    assert raw.covering == {}
+    raw.process(numbered([*ahead, *(change(n, n * 100, A) for n in range(6, 9))]))
+    owned.take_checkpoints(0.0, most=10)
+    assert list(raw.covering) == [b"BTCUSDT"]
 
 
 def test_a_checkpoint_in_an_overlap_goes_on_with_the_same_events() -> None:
@@ -140,7 +153,8 @@ def test_a_checkpoint_in_an_overlap_goes_on_with_the_same_events() -> None:
             records.append(by(who, trade(0, number), at_ms=at_ms))
             records.append(by(who, ticker(0, number, "99", "101"), at_ms=at_ms))
     records = numbered(records)
-    for cut in range(20, len(records), 37):
+    cuts = 0
+    for cut in range(20, len(records), 101):
         straight = partition()
         straight.process(records[:cut])
         if not only(straight).settled:
@@ -154,6 +168,8 @@ def test_a_checkpoint_in_an_overlap_goes_on_with_the_same_events() -> None:
         stored = taken_over.process(records[cut - 10 : cut]).events
         assert stored.spreads == []
         assert taken_over.process(records[cut:]).events == expected
+        cuts += 1
+    assert cuts > 3
 
 
 def test_trades_of_two_connections_are_told_once() -> None:
