@@ -63,6 +63,7 @@ class Sharing:
         self.reader.start()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.subscriptions.run())
+            group.create_task(self._watch_reader())
             for key, market in self._markets.items():
                 group.create_task(self._ask_for_own(*key, market))
 
@@ -100,6 +101,12 @@ class Sharing:
             "collected": self.subscriptions.collected(),
             **{name: self.subscriptions.counts[name] for name in ("told", "handed_over", "expired")},
         }
+
+    async def _watch_reader(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            if self.reader.ended:
+                raise RuntimeError("the reader of control.subscriptions has ended")
 
     def _others(self) -> bool:
         return len(self._store.collectors(self._group)) > 1

@@ -91,6 +91,11 @@ class SubscriptionReader:
         )
         self._thread.start()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it reads no more although nobody has stopped it: a bug, which is in the log."""
+        return self._thread.ident is not None and not self._thread.is_alive() and not self._stopping.is_set()
+
     def stop(self) -> None:
         """Leave the group (a static member stays in it until its session ends). Blocks."""
         self._stopping.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -193,3 +194,24 @@ def test_planned_moves_lose_no_frame_and_what_is_wanted_can_be_changed_meanwhile
         assert set(numbers) == set(range(min(numbers), max(numbers) + 1)), key
         owners = {connection.partition("-")[0] for _, connection in trades[wire(key)]}
         assert (key in moved) <= (owners == {"first", "second"})
+
+
+@pytest.mark.slow
+def test_a_producer_that_was_away_gives_up_what_another_has_taken_over(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """One partition, so that nothing is left for the one that comes back."""
+    kafka = settings.kafka.model_copy(update={"partitions": 1})
+    with Stage(settings.model_copy(update={"kafka": kafka}), tmp_path) as stage:
+        first = stage.produce("first", SYMBOLS, producer__hand_over_s="3")
+        wait_until(lambda: steady(first) == KEYS, "one alone collects all", timeout_s=STARTED_S)
+        second = stage.produce("second")
+        wait_until(lambda: sharing(second).get("states"), "the other waits", timeout_s=STARTED_S)
+        first.process.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: steady(second) == KEYS, "the other collects all", timeout_s=STARTED_S)
+        finally:
+            first.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: sharing(first)["collected"] == [], "it gives them up", timeout_s=STARTED_S)
+        assert steady(second) == KEYS
+        assert sharing(first)["expired"] == len(SYMBOLS)
