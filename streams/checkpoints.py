@@ -8,6 +8,7 @@ contains have been stored, so passing over loses none.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -104,7 +105,7 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
         instrument.bucket = checkpoint.bucket
         instrument.crossed_since_micros = checkpoint.crossed_since_micros
         instrument.crossed_by_image = checkpoint.crossed_by_image
-        instrument.overlap.state = checkpoint.overlap
+        instrument.overlap.state = copy.deepcopy(checkpoint.overlap)  # it goes on from there
         instrument.last_top = instrument.synchronizer.book.top() if checkpoint.joined else None
         count += 1
     return count
