@@ -61,9 +61,4 @@ class Warmth:
 
     def trades(self, end: int) -> dict[str, int]:
         """The same of its trades; never 0, since what is backfilled depends on gaps that may have opened before."""
-        return {
-            one.symbol: self._trades.get(key, end)
-            if one.trades.flow.checks or one.trades.flow.sequence != "none"
-            else 1
-            for key, one in self._raw.instruments.items()
-        }
+        return {one.symbol: self._trades.get(key, end) for key, one in self._raw.instruments.items()}

@@ -164,6 +164,16 @@ class MarketSettings(_Section):
 class ProducerSettings(_Section):
     """Connections and buffers of a producer."""
 
+    shared: bool = False
+    """Whether producers of one group share the instruments of `control.subscriptions`; if not, this one collects the symbols of its settings."""
+    group: str = "bookmill-producer"
+    """Consumer group of shared producers; all of one group need the same markets in their settings."""
+    session_timeout_s: float = Field(6.0, ge=6.0)
+    """A shared producer silent for so long loses its instruments to the others; brokers allow no less than 6 s unless told."""
+    instance_id: str | None = None
+    """Makes a shared producer a static member of its group: when it is back within the session timeout, nothing moves."""
+    hand_over_s: float = Field(30.0, ge=0)
+    """Instruments that another producer takes over are collected until it delivers, or for so long."""
     connection_id: str | None = None
     """Begin of the connection ids in raw headers; host and process where not set."""
     silent_after_s: float = Field(30.0, gt=0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import functools
 import gc
 import secrets
 import signal
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -22,10 +23,11 @@ from producers.ledger import LEDGER_FILE, Ledger
 from producers.listing import InstrumentLog
 from producers.market import Market
 from producers.openings import Openings
+from producers.sharing import Sharing
 from producers.statistics import ProducerPart
 from schemas import registry
 from schemas.admin import ensure_topics
-from schemas.catalogue import CONTROL_REQUESTS, INSTRUMENTS, dead_letters, raw
+from schemas.catalogue import CONTROL_REQUESTS, CONTROL_SUBSCRIPTIONS, INSTRUMENTS, dead_letters, raw
 from venues.registry import exchanges, require_exchange, venue
 
 __all__ = ["chosen_markets", "run"]
@@ -99,11 +101,13 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     venues = {key: venue(*key, chosen=market) for key, market in chosen.items()}
     ledger = Ledger(settings.data_dir / LEDGER_FILE)
     addresses = resolve(settings)
+    shared = settings.producer.shared
     topics = [raw(*key) for key in chosen]
+    avro = [CONTROL_REQUESTS, INSTRUMENTS, *([CONTROL_SUBSCRIPTIONS] if shared else [])]
     ensure_topics(
         settings.kafka,
         addresses.kafka,
-        [*topics, *(dead_letters(topic.name) for topic in topics), CONTROL_REQUESTS, INSTRUMENTS],
+        [*topics, *(dead_letters(topic.name) for topic in topics), *avro],
     )
     prefix = settings.kafka.topic_prefix
     producer_id = settings.producer.connection_id or secrets.token_hex(4)
@@ -111,9 +115,13 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
         settings.kafka, addresses.kafka, buffer_messages=settings.producer.kafka_buffer_messages
     )
     registered = registry.client(settings.registry, addresses.registry)
-    [schema_id] = registry.register(registered, addresses.registry, [INSTRUMENTS], prefix=prefix).values()
+    schema_ids = registry.register(
+        registered, addresses.registry, avro if shared else [INSTRUMENTS], prefix=prefix
+    )
     log = InstrumentLog(
-        KafkaWriter(settings.kafka, addresses.kafka, buffer_messages=_METADATA_BUFFER), prefix, schema_id
+        KafkaWriter(settings.kafka, addresses.kafka, buffer_messages=_METADATA_BUFFER),
+        prefix,
+        schema_ids[INSTRUMENTS],
     )
     openings = Openings()
     markets = {
@@ -127,10 +135,59 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
             instrument_log=log,
             ledger=ledger,
             openings=openings,
+            shared=shared,
         )
         for key, market in chosen.items()
     }
+    sharing = (
+        Sharing(
+            settings.kafka,
+            addresses.kafka,
+            settings.producer,
+            markets,
+            producer_id=producer_id,
+            writer=log.writer,
+            subscriptions_schema=schema_ids[CONTROL_SUBSCRIPTIONS],
+            requests_schema=schema_ids[CONTROL_REQUESTS],
+        )
+        if shared
+        else None
+    )
     loop = asyncio.get_running_loop()
+    control = ControlReader(settings.kafka, addresses.kafka, registered, _receiver(loop, markets, sharing))
+    part = ProducerPart(list(markets.values()), writer, control, log.writer, settings.producer, sharing)
+    stopping, hurrying = asyncio.Event(), asyncio.Event()
+
+    def stop() -> None:
+        (hurrying if stopping.is_set() else stopping).set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    _spare_collecting()
+    try:
+        control.start()
+        with StatusServer(part, settings.status):
+            beside = [writer.run(), log.writer.run(), part.loop.run(), part.readers.run()]
+            leave = None
+            if sharing is not None:
+                beside.append(sharing.run())
+                leave = functools.partial(sharing.leave, hurrying)
+            await _until(stopping, list(markets.values()), beside, leave)
+            _log.info("stopping", in_flight=writer.in_flight)
+            await asyncio.to_thread(writer.close, _FLUSH_S)
+            await asyncio.to_thread(log.writer.close, _FLUSH_S)
+    finally:
+        await asyncio.to_thread(control.stop)
+        if sharing is not None:
+            await asyncio.to_thread(sharing.reader.stop)
+        ledger.close()
+    _log.info("producer stopped", records=writer.written, undelivered=writer.failed)
+
+
+def _receiver(
+    loop: asyncio.AbstractEventLoop, markets: Mapping[tuple[str, str], Market], sharing: Sharing | None
+) -> Callable[[Request], None]:
+    """What to do with a control record, which a thread of its own reads."""
 
     def receive(request: Request) -> None:
         market = markets.get((request.exchange, request.market))
@@ -140,37 +197,26 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
             loop.call_soon_threadsafe(market.resync, request.wire_symbol, request.asked_s)
         elif request.kind == "backfill":
             loop.call_soon_threadsafe(market.backfill, request.wire_symbol, request.span, request.asked_s)
+        elif sharing is not None:
+            sharing.subscriptions.hear(request)
 
-    control = ControlReader(settings.kafka, addresses.kafka, registered, receive)
-    part = ProducerPart(list(markets.values()), writer, control, log.writer, settings.producer)
-    stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-    # Frames come and go by the thousand and hold no cycles: looking for cycles among them is time lost.
+    return receive
+
+
+def _spare_collecting() -> None:
+    """Frames come and go by the thousand and hold no cycles: looking for cycles among them is time lost."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
-    try:
-        control.start()
-        with StatusServer(part, settings.status):
-            await _until(
-                stopping,
-                list(markets.values()),
-                (writer.run(), log.writer.run(), part.loop.run(), part.readers.run()),
-            )
-            _log.info("stopping", in_flight=writer.in_flight)
-            await asyncio.to_thread(writer.close, _FLUSH_S)
-            await asyncio.to_thread(log.writer.close, _FLUSH_S)
-    finally:
-        await asyncio.to_thread(control.stop)
-        ledger.close()
-    _log.info("producer stopped", records=writer.written, undelivered=writer.failed)
 
 
 async def _until(
-    stopping: asyncio.Event, markets: Sequence[Market], beside: Sequence[Coroutine[Any, Any, None]]
+    stopping: asyncio.Event,
+    markets: Sequence[Market],
+    beside: Sequence[Coroutine[Any, Any, None]],
+    leave: Callable[[], Coroutine[Any, Any, None]] | None,
 ) -> None:
-    """Run all markets, each apart, until told to stop; their sockets are closed then."""
+    """Run all markets, each apart, until told to stop and ``leave`` has returned; their sockets are closed then."""
     stop = asyncio.create_task(stopping.wait())
     serving = {asyncio.create_task(each) for each in beside}
     running = {asyncio.create_task(market.run(), name=market.name) for market in markets}
@@ -188,6 +234,8 @@ async def _until(
                     unusable.append(error)  # the other markets go on; health names this one's symbols
         if not running and not stop.done():
             raise unusable[0]
+        if leave is not None:
+            await leave()
     finally:
         for task in running:
             task.cancel()

@@ -113,6 +113,11 @@ class Connection:
             keeping = self._keep_alive(venue.keep_alive)
             self._tasks.append(asyncio.create_task(keeping, name=f"keep alive {self.name}"))
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, or was never begun."""
+        return self.task is None or self.task.done()
+
     def send(self, requests: Iterable[str]) -> None:
         """Send texts, after those that wait already, at the exchange's pace."""
         self._requests.extend(requests)

@@ -39,7 +39,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Request:
-    """One request. ``asked_s``: the record's Kafka timestamp, Unix seconds; ``span`` is that of a backfill, ``producer`` who tells."""
+    """One request. ``asked_s``: the record's Kafka timestamp, Unix seconds; ``span`` is that of a backfill, ``producer`` who tells.
+
+    ``symbol`` is BASE-QUOTE.
+    """
 
     exchange: str
     market: str
@@ -49,6 +52,7 @@ class Request:
     asked_s: float
     span: TradeSpan = field(default_factory=TradeSpan)
     producer: str = ""
+    symbol: str = ""
 
 
 class ControlReader:
@@ -144,6 +148,7 @@ class ControlReader:
                 _micros(value["until_time"]),
             ),
             value["producer"],
+            value["symbol"],
         )
 
 

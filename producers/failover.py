@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -19,7 +19,7 @@ from producers.poller import POLLED, Poller, Subject
 from producers.stream import Stream
 from venues.interface import Channel, Route, StreamOptions, Venue
 
-__all__ = ["Carried", "Failover", "carried", "subjects"]
+__all__ = ["Carried", "Carrier", "Failover", "carried", "subjects"]
 
 _log = structlog.get_logger(__name__)
 
@@ -29,6 +29,15 @@ _SETTLED_S = 10.0
 
 Carried = Mapping[Route, tuple[str, ...]]
 """What each stream brings, in the words of the settings."""
+
+
+@dataclass(frozen=True, eq=False)
+class Carrier:
+    """A line, its streams, and what they bring."""
+
+    line: Line
+    streams: Sequence[Stream]
+    carried: Carried
 
 
 def carried(venue: Venue, wire_symbols: Sequence[str], options: StreamOptions) -> Carried:
@@ -58,31 +67,29 @@ def subjects(wire_symbol: str, channels: Sequence[Channel | str], intervals: Seq
 
 @dataclass
 class _Watched:
-    """A line with its streams. ``since_ms``: when the connection was lost, Unix ms; None while nothing of it is polled."""
+    """A line with what it brings. ``since_ms``: when the connection was lost, Unix ms; None while nothing of it is polled."""
 
-    line: Line
-    streams: Sequence[Stream]
+    carrier: Carrier
     since_ms: int | None = None
     back_s: float | None = None
     back_ns: int = 0
 
 
 class Failover:
-    """Tells the poller what to poll. ``lines`` with the streams each keeps."""
+    """Tells the poller what to poll. ``carriers`` gives the lines there are now."""
 
     def __init__(
         self,
         poller: Poller,
-        lines: Sequence[tuple[Line, Sequence[Stream]]],
-        carried: Carried,
+        carriers: Callable[[], Iterable[Carrier]],
         settings: ProducerSettings,
         *,
         intervals: Sequence[str],
         collects: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._poller = poller
-        self._watched = [_Watched(line, streams) for line, streams in lines]
-        self._carried = carried
+        self._carriers = carriers
+        self._watched: dict[Carrier, _Watched] = {}
         self._after_s = settings.poll_after_s
         self._intervals = intervals
         self._collects = collects
@@ -100,11 +107,12 @@ class Failover:
     def wanted(self) -> dict[Subject, int | None]:
         """What is to be polled now, with the time from which on it is missing."""
         found: dict[Subject, int | None] = {}
-        for watched in self._watched:
+        self._watched = {each: self._watched.get(each) or _Watched(each) for each in self._carriers()}
+        for watched in self._watched.values():
             self._look(watched)
             if watched.since_ms is None:
                 continue
-            for stream in watched.streams:
+            for stream in watched.carrier.streams:
                 if not self._collects(stream.route.wire_symbol):
                     continue
                 for subject in self._subjects(watched, stream):
@@ -113,7 +121,7 @@ class Failover:
 
     def _subjects(self, watched: _Watched, stream: Stream) -> set[Subject]:
         """A stream whose line is back needs nothing, but for trades that may have been missed until it delivers."""
-        channels = self._carried.get(stream.route, ())
+        channels = watched.carrier.carried.get(stream.route, ())
         if watched.back_s is not None:
             if stream.last_ns > watched.back_ns or time.monotonic() - watched.back_s > _SETTLED_S:
                 return set()
@@ -121,7 +129,7 @@ class Failover:
         return subjects(stream.route.wire_symbol, channels, self._intervals)
 
     def _look(self, watched: _Watched) -> None:
-        line, down_s = watched.line, watched.line.down_s
+        line, down_s = watched.carrier.line, watched.carrier.line.down_s
         if down_s is None:
             if watched.since_ms is None:
                 return

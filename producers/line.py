@@ -2,7 +2,8 @@
 
 A connection is replaced make-before-break (the successor delivers before the old one is closed) when its session grows
 old, when the exchange announces that it will close, when its books are wanted anew, when streams of it have stopped, and when it is
-silent but still answers a ping. It is broken off when it is silent and answers nothing. Silent is who brings no frame of a stream: heartbeats and pongs show
+silent but still answers a ping. A line may also begin as the successor of other lines, whose streams it then takes over in the same way
+(:mod:`producers.cohorts`). A connection is broken off when it is silent and answers nothing. Silent is who brings no frame of a stream: heartbeats and pongs show
 that a connection lives, not that anything is still subscribed on it. After failures the next attempt waits, longer each time; only proven health
 (60 s with data) starts that count anew.
 """
@@ -13,7 +14,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -26,7 +27,7 @@ from producers.kafka_writer import KafkaWriter
 from producers.openings import Openings
 from producers.proxy import through
 from producers.pulses import Pulses
-from producers.stream import Stream
+from producers.stream import Source, Stream
 from venues.interface import ConnectionPlan, Route, Venue
 
 __all__ = ["Line", "LineCounts", "LineState"]
@@ -79,7 +80,11 @@ class _Watch:
 
 
 class Line:
-    """``streams`` are those of ``plan``, ``trades`` those of the market's trades by instrument, wherever they come. ``problem`` says why there is no connection, ``missing`` which streams never delivered."""
+    """``streams`` are those of ``plan``, ``trades`` those of the market's trades by instrument, wherever they come. ``problem`` says why there is no connection, ``missing`` which streams never delivered.
+
+    ``succeeds``: other lines bring its streams until its first connection delivers; ``arrived`` says that it does. ``first_word``: why frames may
+    be missing before the first one : ``start``, or ``joined`` where another producer may still collect.
+    """
 
     def __init__(
         self,
@@ -95,8 +100,13 @@ class Line:
         proxy: str | None = None,
         openings: Openings | None = None,
         trades: Mapping[str, Stream] | None = None,
+        first_word: str = "start",
+        succeeds: bool = False,
     ) -> None:
         self.name = name
+        self.arrived = not succeeds
+        self.handing_over = False
+        """Whether one connection is being replaced by another."""
         self.state = LineState.CONNECTING
         self.problem = ""
         self.missing: list[str] = []
@@ -113,6 +123,7 @@ class Line:
         self._aside = aside
         self._proxy = proxy
         self._openings = openings or Openings()
+        self._first_word = first_word
         self._backoff = Backoff(settings.backoff_initial_s, settings.backoff_max_s)
         self._open: set[Connection] = set()
         self._quiet = 0
@@ -124,12 +135,14 @@ class Line:
         self._refused: set[Route] = set()
         self._renewing = False
         self._current: Connection | None = None
+        self._retiring = False
 
     async def run(self) -> None:
-        """Keep the line until cancelled; open connections are closed then."""
+        """Keep the line until cancelled, or retired and lost; open connections are closed then."""
         try:
-            while True:
-                connection: Connection | None = await self._connect_at_last()
+            connection = None if self.arrived else await self._take_over()
+            while not self._retiring:
+                connection = connection or await self._connect_at_last()
                 while connection is not None:
                     connection = await self._keep(connection)
         finally:
@@ -155,6 +168,22 @@ class Line:
         """Replace the connection, so that all its books begin anew; False where there is none."""
         self._renewing = self._current is not None and self.state is LineState.CONNECTED
         return self._renewing
+
+    def retire(self) -> None:
+        """Others take its streams over: its connection goes on bringing them, and is neither replaced nor made anew."""
+        self._retiring, self._streams = True, {}
+
+    def delivers(self, wire_symbol: str) -> bool:
+        """Whether all streams of the instrument on this line have brought a frame, or have had the time for it."""
+        if not self.arrived or self.state is not LineState.CONNECTED:
+            return False
+        asked_s = self._current.asked_s if self._current is not None else None
+        stands = asked_s is not None and time.monotonic() - asked_s >= _STANDS_S
+        return stands or all(
+            stream.last_ns >= self.up_ns or route in self._plan.rare or route in self._refused
+            for route, stream in self._streams.items()
+            if route.wire_symbol == wire_symbol
+        )
 
     @property
     def connections(self) -> tuple[Connection, ...]:
@@ -192,13 +221,49 @@ class Line:
                 continue
             for stream in self._streams.values():
                 stream.finish()
-                stream.leader = connection
-                stream.forgotten_before = stream.forgotten
-                stream.hand_over = None
-                if self.counts.opened == 1:  # whoever collected before us had no successor
-                    stream.tell_lost(connection, "start", time.time_ns())
+                stream.lead(connection)
+                if self.counts.opened == 1:  # whoever collected before us had no successor, or has us for one
+                    stream.tell_lost(connection, self._first_word, time.time_ns())
             self._start(connection)
             return connection
+
+    async def _take_over(self) -> Connection:
+        """The first connection of a successor: what other lines bring of its streams is handed over to it."""
+        while True:
+            led = {
+                stream: old
+                for stream in self._streams.values()
+                if (old := stream.leader or stream.new) is not None and not old.over
+            }
+            for stream, old in led.items():
+                stream.begin(old)
+            try:
+                new = await self._connect()
+            except FAILURES as error:
+                self._failed(error)
+            else:
+                if await self._succeed(led, new):
+                    self.arrived = True
+                    return new
+                await self._drop(new)
+                self._failed(ConnectionError(new.ended or "it does not deliver what others do"))
+            for stream, old in led.items():
+                stream.cancel(old, time.time_ns())
+            await asyncio.sleep(self._backoff.next_s())
+
+    async def _succeed(self, led: Mapping[Stream, Source], new: Connection) -> bool:
+        """Whether a connection delivers what others bring, who are then waited for no longer."""
+        for stream in self._streams.values():
+            if stream in led:
+                stream.join(new)
+            else:
+                stream.lead(new)
+        self._start(new)
+        if not await self._overlap(set(led.values()), new):
+            return False
+        for stream in self._streams.values():
+            stream.finish()
+        return True
 
     async def _connect(self) -> Connection:
         if self.state is LineState.UNREACHABLE:
@@ -229,7 +294,10 @@ class Line:
     async def _keep(self, connection: Connection) -> Connection | None:
         """Watch a connection until something has to be done; its successor, or None when it is gone."""
         if await self._watch(connection):
-            return await self._replace(connection)
+            self.handing_over = True
+            successor = await self._replace(connection)
+            self.handing_over = False
+            return successor
         await self._drop(connection)
         for stream in self._streams.values():
             stream.finish()
@@ -239,6 +307,8 @@ class Line:
             self._down_since_s = time.monotonic()
         self.state, self.problem = LineState.CONNECTING, connection.ended
         _log.warning("connection lost", line=self.name, connection=connection.name, reason=connection.ended)
+        if self._retiring:
+            return None
         await asyncio.sleep(self._backoff.next_s())
         return None
 
@@ -263,7 +333,7 @@ class Line:
             if connection.received or now_s - connection.opened_s >= _STANDS_S:
                 self._down_since_s = None
             self._look_for_missing(connection, now_s)
-            if now_s < self._replace_after_s:
+            if self._retiring or now_s < self._replace_after_s:
                 continue
             if connection.leaving or self._renewing or now_s - connection.opened_s >= session_s:
                 return True
@@ -357,7 +427,7 @@ class Line:
         for stream in self._streams.values():
             stream.join(new)
         self._start(new)
-        if not await self._overlap(old, new):
+        if not await self._overlap((old,), new):
             self._go_back_to(old)
             await self._drop(new)
             self._replace_after_s = time.monotonic() + self._backoff.next_s()
@@ -380,7 +450,7 @@ class Line:
             stream.cancel(old, time.time_ns())
         self._current = old
 
-    async def _overlap(self, old: Connection, new: Connection) -> bool:
+    async def _overlap(self, old: Collection[Source], new: Connection) -> bool:
         """Wait until the successor delivers; False when it must not take over.
 
         Time runs from when it has asked for everything and the exchange had a moment to answer, and so does what it has to
@@ -389,8 +459,11 @@ class Line:
         overlap_s = self._settings.rotate_overlap_s
         started_s: float | None = None
         while not await _done(new, _TICK_S / 2):
-            if old.task is None or old.task.done():
+            if all(each.over for each in old):
                 return True
+            for stream in self._streams.values():
+                if stream.old is not None and stream.old.over:
+                    stream.finish()
             now_s = time.monotonic()
             pending = [stream.hand_over for stream in self._streams.values() if stream.hand_over]
             if started_s is not None:

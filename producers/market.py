@@ -12,9 +12,10 @@ from bookmill.backoff import Backoff
 from bookmill.errors import ConfigurationError, FrameError, RefusedError, UnavailableError
 from bookmill.settings import MarketSettings, ProducerSettings
 from producers.backfill import Backfills
+from producers.cohorts import Cohorts
 from producers.connection import Answer
 from producers.dead_letters import write_dead_letter
-from producers.instruments import Choice, choose
+from producers.instruments import choose
 from producers.kafka_writer import KafkaWriter
 from producers.ledger import Ledger
 from producers.line import Line, LineState
@@ -27,7 +28,16 @@ from producers.resubscriptions import Resubscriptions
 from producers.snapshots import Snapshots
 from producers.stream import Stream
 from producers.traded import Traded
-from venues.interface import Control, Route, StreamOptions, TradeSpan, Venue
+from venues.interface import (
+    CHANNELS,
+    Channel,
+    ConnectionPlan,
+    Control,
+    Route,
+    StreamOptions,
+    TradeSpan,
+    Venue,
+)
 from venues.messages import Instrument
 
 __all__ = ["Market"]
@@ -36,8 +46,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Market:
-    """``choice`` is None until the exchange has told its instruments. ``errors`` counts what the exchange refused on a
-    socket, ``strange`` frames that are neither data nor an answer we know (they are dead letters).
+    """Collects the symbols of its settings or, where it is ``shared``, what it is told to (:meth:`want`, :meth:`drop`), which is then
+    often nothing. ``learned`` is set when the exchange has told its instruments: ``own`` are those of the settings, ``unknown`` has
+    a sentence for each that it does not have. ``errors`` counts what the exchange refused on a socket, ``strange`` frames that
+    are neither data nor an answer we know (they are dead letters).
     """
 
     def __init__(
@@ -52,12 +64,16 @@ class Market:
         instrument_log: InstrumentLog,
         ledger: Ledger | None = None,
         openings: Openings | None = None,
+        shared: bool = False,
     ) -> None:
         self.name = f"{venue.exchange}.{venue.market}"
         self.venue = venue
-        self.choice: Choice | None = None
-        self.lines: list[Line] = []
-        self.streams: list[Stream] = []
+        self.shared = shared
+        self.learned = asyncio.Event()
+        self.own: tuple[str, ...] = ()
+        self.unknown: dict[str, str] = {}
+        self.cohorts = Cohorts(venue, self)
+        self.lines, self.streams = self.cohorts.lines, self.cohorts.streams
         self.snapshots: Snapshots | Resubscriptions | None = None
         self.backfills: Backfills | None = None
         self.errors = 0
@@ -71,9 +87,15 @@ class Market:
         self._openings = openings or Openings()
         self._topic = topic
         self._id = f"{producer_id}-{self.name}"
-        self._waiting_s = 0.0
         self._by_wire: dict[str, Instrument] = {}
         """What is collected."""
+        self._described: dict[str, Instrument] = {}
+        """What is collected, or was."""
+        self._offered: dict[str, Instrument] = {}
+        """What the exchange has, by symbol."""
+        self._wanted: dict[str, tuple[str, ...]] = {}
+        """What shall be collected, by symbol, with its channels; none: those of the settings."""
+        self._trades: dict[str, Stream] = {}
         self._proxy = market.proxy.get_secret_value() if market.proxy else None
         ledger = ledger or Ledger(None)
         self.rest = Rest.of(venue, market, settings, ledger)
@@ -87,90 +109,146 @@ class Market:
         self._require_budget()
 
     async def run(self) -> None:
-        """Collect until cancelled; raises :class:`ConfigurationError` when none of the symbols exists."""
+        """Collect until cancelled. Raises :class:`ConfigurationError` when none of the symbols exists, unless it is shared."""
         try:
-            offered = await self._learn_instruments()
-            self.listing.take(offered)
-            self.choice = choose(self._market.symbols, offered, self.name)
-            for sentence in self.choice.unknown.values():
+            self._take_listing(await self._learn_instruments())
+            choice = choose(self._market.symbols, list(self._offered.values()), self.name)
+            self.unknown = dict(choice.unknown)
+            for sentence in self.unknown.values():
                 _log.error("symbol is not collected", market=self.name, reason=sentence)
-            for instrument in self.choice.instruments:
-                if not instrument.trading:
-                    self._disable(
-                        instrument, f"is not trading{f' ({instrument.status})' if instrument.status else ''}"
+            self._offered |= {one.symbol: one for one in choice.instruments}
+            self.own = tuple(one.symbol for one in choice.instruments)
+            if not self.shared:
+                if not self.own:
+                    raise ConfigurationError(
+                        " ".join(self.unknown.values()) or f"{self.name} has no symbols to collect.",
+                        hint=f"Set exchanges.{self.name}.symbols, or give --symbols.",
                     )
-            if not self.choice.instruments:
-                raise ConfigurationError(
-                    " ".join(self.choice.unknown.values()) or f"{self.name} has no symbols to collect.",
-                    hint=f"Set exchanges.{self.name}.symbols, or give --symbols.",
-                )
-            await self._collect(self.choice.instruments)
+                self._wanted = dict.fromkeys(self.own, ())
+            self.learned.set()
+            await self._collect()
         finally:
             await self.polling.close()
             await self.rest.close()
 
-    async def _collect(self, instruments: Sequence[Instrument]) -> None:
-        by_wire = self._by_wire
-        by_wire.update({one.wire_symbol: one for one in instruments})
-        options = StreamOptions(
-            tuple(channel for channel in self._market.channels if channel in self.venue.channels),
+    def want(self, symbol: str, channels: Sequence[str] = ()) -> None:
+        """Collect an instrument from now on, with these channels, none: those of the settings. See :meth:`refusal`."""
+        self._wanted[symbol] = tuple(channels)
+        if self.learned.is_set():
+            self._begin(symbol)
+
+    def drop(self, symbol: str) -> None:
+        """Collect an instrument no longer."""
+        self._wanted.pop(symbol, None)
+        self.disabled.pop(symbol, None)
+        for wire_symbol in [wire for wire, one in self._by_wire.items() if one.symbol == symbol]:
+            del self._by_wire[wire_symbol]
+            self.refused = {
+                route: why for route, why in self.refused.items() if route.wire_symbol != wire_symbol
+            }
+            self.cohorts.drop(wire_symbol)
+
+    def refusal(self, symbol: str, channels: Sequence[str] = ()) -> str:
+        """Why an instrument cannot be collected, in a sentence; empty where it can, or nobody knows yet."""
+        if not self.learned.is_set():
+            return ""
+        if symbol not in self._offered:
+            others = choose((symbol,), list(self._offered.values()), self.name)
+            if others.instruments:  # the exchange's own spelling: one instrument has one name here
+                return f"{self.name} calls '{symbol}' {others.instruments[0].symbol}: subscribe that."
+            return others.unknown[symbol]
+        if not self._options(channels).channels:
+            return f"{self.name} has none of the channels wanted of {symbol}."
+        return ""
+
+    def delivers(self, symbol: str) -> bool:
+        """Whether all streams of an instrument come."""
+        instrument = self._offered.get(symbol)
+        if instrument is None or instrument.wire_symbol not in self._by_wire:
+            return False
+        return self.polling.always or self.cohorts.delivers(instrument.wire_symbol)
+
+    def wire_symbol(self, symbol: str) -> str:
+        """The exchange's own spelling; empty where it has no such instrument."""
+        instrument = self._offered.get(symbol)
+        return instrument.wire_symbol if instrument else ""
+
+    def _begin(self, symbol: str) -> None:
+        channels = self._wanted[symbol]
+        if self.refusal(symbol, channels):
+            return
+        instrument = self._offered[symbol]
+        self._by_wire[instrument.wire_symbol] = self._described[instrument.wire_symbol] = instrument
+        if not instrument.trading:
+            self._disable(
+                instrument, f"is not trading{f' ({instrument.status})' if instrument.status else ''}"
+            )
+        if not self.polling.always:
+            self.cohorts.want(instrument.wire_symbol, self._options(channels))
+
+    def _options(self, channels: Sequence[str]) -> StreamOptions:
+        wanted = channels or self._market.channels
+        return StreamOptions(
+            tuple(channel for channel in CHANNELS if channel in wanted and channel in self.venue.channels),
             aggregated_trades=self._market.trades == "aggTrade",
             kline_intervals=self._market.kline_intervals,
         )
-        others = [bar for bar in options.kline_intervals if bar not in self.venue.kline_intervals]
-        if others and "klines" in options.channels:
-            _log.info("bars are passed over, the exchange has none such", market=self.name, bars=others)
-        carrying = [] if self.polling.always else self._open_lines(by_wire, options)
+
+    async def _collect(self) -> None:
+        bars = [bar for bar in self._market.kline_intervals if bar not in self.venue.kline_intervals]
+        if bars and "klines" in self._market.channels and "klines" in self.venue.channels:
+            _log.info("bars are passed over, the exchange has none such", market=self.name, bars=bars)
+        for symbol in self._wanted:
+            self._begin(symbol)
+        self.cohorts.open_all()
         async with asyncio.TaskGroup() as group:
             if not self.polling.always:
-                self.snapshots = self._images(by_wire)
+                self.snapshots = self._images(self._by_wire)
                 group.create_task(self.snapshots.run())
-                self.backfills = self._past_trades(by_wire, options)
+                self.backfills = self._past_trades(self._by_wire)
                 group.create_task(self.backfills.run())
                 group.create_task(self._traded.run())
             group.create_task(self._watch_listing())
             polling = self.polling.run(
-                by_wire,
-                carrying,
-                options,
+                self._described,
+                lambda: self.cohorts.carriers,
+                self._channels,
+                self._market.kline_intervals,
                 writer=self._writer,
                 topic=self._topic,
-                collects=lambda wire_symbol: by_wire[wire_symbol].symbol not in self.disabled,
+                collects=self._collects,
             )
             group.create_task(polling)
-            for line in self.lines:
-                group.create_task(line.run())
+            group.create_task(self.cohorts.run())
 
-    def _open_lines(
-        self, by_wire: Mapping[str, Instrument], options: StreamOptions
-    ) -> list[tuple[Line, Sequence[Stream]]]:
-        """A line for each connection planned, with its streams."""
-        carrying: list[tuple[Line, Sequence[Stream]]] = []
-        trades: dict[str, Stream] = {}
-        for number, plan in enumerate(self.venue.plan(list(by_wire), options)):
-            streams = [self._stream(route, by_wire[route.wire_symbol]) for route in plan.routes]
-            self.streams += streams
-            trades |= {
-                stream.route.wire_symbol: stream
-                for stream in streams
-                if stream.route.channel in self.venue.trade_channels
-            }
-            line = Line(
-                f"{self._id}-{number}",
-                plan,
-                streams,
-                venue=self.venue,
-                address=self._market.websocket_url or self.venue.websocket_url,
-                settings=self._settings,
-                writer=self._writer,
-                aside=self._aside,
-                proxy=self._proxy,
-                openings=self._openings,
-                trades=trades,
-            )
-            self.lines.append(line)
-            carrying.append((line, streams))
-        return carrying
+    def _channels(self, wire_symbol: str) -> Sequence[Channel]:
+        return self._options(self._wanted.get(self._described[wire_symbol].symbol, ())).channels
+
+    def _collects(self, wire_symbol: str) -> bool:
+        return wire_symbol in self._by_wire and self._by_wire[wire_symbol].symbol not in self.disabled
+
+    def line(self, number: int, plan: ConnectionPlan, streams: Sequence[Stream], *, succeeds: bool) -> Line:
+        """A line of this market (see :class:`~producers.cohorts.LineMaker`)."""
+        self._trades |= {
+            stream.route.wire_symbol: stream
+            for stream in streams
+            if stream.route.channel in self.venue.trade_channels
+        }
+        return Line(
+            f"{self._id}-{number}",
+            plan,
+            streams,
+            venue=self.venue,
+            address=self._market.websocket_url or self.venue.websocket_url,
+            settings=self._settings,
+            writer=self._writer,
+            aside=self._aside,
+            proxy=self._proxy,
+            openings=self._openings,
+            trades=self._trades,
+            succeeds=succeeds,
+            first_word="joined" if self.shared and not self._settings.instance_id else "start",
+        )
 
     def _images(self, instruments: Mapping[str, Instrument]) -> Snapshots | Resubscriptions:
         """Who serves requests for images, the venue's way."""
@@ -193,7 +271,7 @@ class Market:
             traded=self._traded.of,
         )
 
-    def _past_trades(self, instruments: Mapping[str, Instrument], options: StreamOptions) -> Backfills:
+    def _past_trades(self, instruments: Mapping[str, Instrument]) -> Backfills:
         """Who serves requests for trades that are missing."""
         return Backfills(
             self.venue,
@@ -203,11 +281,13 @@ class Market:
             instruments=instruments,
             connection=f"{self._id}-backfill",
             most_pages=self._settings.backfill_pages,
-            aggregated=options.aggregated_trades,
+            aggregated=self._market.trades == "aggTrade",
             has_key=self._market.api_key is not None,
         )
 
-    def _stream(self, route: Route, instrument: Instrument) -> Stream:
+    def stream(self, route: Route) -> Stream:
+        """A stream of this market (see :class:`~producers.cohorts.LineMaker`)."""
+        instrument = self._by_wire[route.wire_symbol]
         return Stream(
             route,
             instrument.symbol,
@@ -221,20 +301,26 @@ class Market:
         """Instruments come, go and change while we run."""
         while True:
             await asyncio.sleep(self._settings.instruments_refresh_s)
-            self.listing.take(await self._learn_instruments())
+            self._take_listing(await self._learn_instruments())
+            for symbol in self._wanted:  # one that was not there may be now
+                if self.wire_symbol(symbol) not in self._by_wire:
+                    self._begin(symbol)
+
+    def _take_listing(self, offered: Sequence[Instrument]) -> None:
+        self.listing.take(offered)
+        self._offered = {one.symbol: one for one in offered}
+        self._offered |= {one.symbol: one for one in offered if one.wire_symbol in self._by_wire}
 
     def _instrument_changed(self, instrument: Instrument, what: str) -> None:
         """One of ours goes, and does not stop the others; or comes back."""
-        if self.choice is None or instrument.wire_symbol not in {
-            one.wire_symbol for one in self.choice.instruments
-        }:
+        if instrument.wire_symbol not in self._by_wire:
             return
         if what == "is trading again":
             self.disabled.pop(instrument.symbol, None)
         elif what.startswith("is not"):
             self._disable(instrument, what)
         _log.warning("instrument has changed", market=self.name, symbol=instrument.symbol, what=what)
-        self._by_wire[instrument.wire_symbol] = instrument
+        self._by_wire[instrument.wire_symbol] = self._described[instrument.wire_symbol] = instrument
         for stream in self.streams:
             if stream.route.wire_symbol == instrument.wire_symbol:
                 stream.describe(instrument.symbol, instrument.unit.text)
@@ -267,7 +353,7 @@ class Market:
                     offered = await self.polling.learn_instruments()
                     self.rest.problem = ""
                     return offered
-                urgency = Urgency.START if self.choice is None else Urgency.METADATA
+                urgency = Urgency.METADATA if self.learned.is_set() else Urgency.START
                 body = await self.rest.get(self.venue.instruments_request(), priority=Priority(urgency))
                 return await asyncio.to_thread(self.venue.parse_instruments, body or b"")
             except (FrameError, RefusedError, UnavailableError) as error:
@@ -325,10 +411,12 @@ class Market:
     @property
     def state(self) -> str:
         """connecting, connected, unreachable; ``partly connected`` when some lines are and some are not; ``polling`` where none are
-        wanted and all goes well."""
+        wanted and all goes well, ``idle`` where nothing is to be collected."""
         if self.polling.always:
             return "unreachable" if self.rest.problem else self.polling.state
         if not self.lines:
+            if self.shared and self.learned.is_set() and not self.rest.problem:
+                return "idle" if not self._by_wire else "connecting"
             return "unreachable" if self.rest.problem else "connecting"
         states = {line.state for line in self.lines}
         if states == {LineState.CONNECTED}:
@@ -356,8 +444,7 @@ class Market:
         for route, reason in self.refused.items():
             problems[f"{route.channel} {route.wire_symbol}"] = f"refused: {reason}"
         problems |= {symbol: f"{sentence}." for symbol, sentence in self.disabled.items()}
-        if self.choice:
-            problems.update(self.choice.unknown)
+        problems |= self.unknown
         return {f"{self.name} {name}": problem for name, problem in problems.items()}
 
     def ages_s(self) -> dict[str, float | None]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bookmill.errors import ConfigurationError
 from bookmill.settings import MarketSettings, ProducerSettings
 from producers.ccxt_exchange import CcxtExchange
-from producers.failover import Failover, carried, subjects
+from producers.failover import Carrier, Failover, subjects
 from producers.kafka_writer import KafkaWriter
 from producers.ledger import Ledger
-from producers.line import Line
 from producers.poller import PollCounts, Poller, Subject
-from producers.stream import Stream
-from venues.interface import StreamOptions, Venue
+from venues.interface import Channel, Venue
 from venues.messages import Instrument
 
 __all__ = ["Polling"]
@@ -39,7 +37,6 @@ class Polling:
         ledger: Ledger,
     ) -> None:
         self.always = market.source == "poll"
-        self._venue = venue
         self._settings = settings
         self._connection = connection
         self._exchange = CcxtExchange(venue, market, settings, ledger) if venue.ccxt_id else None
@@ -81,28 +78,29 @@ class Polling:
     async def run(
         self,
         instruments: Mapping[str, Instrument],
-        lines: Sequence[tuple[Line, Sequence[Stream]]],
-        options: StreamOptions,
+        carriers: Callable[[], Iterable[Carrier]],
+        channels: Callable[[str], Sequence[Channel]],
+        intervals: Sequence[str],
         *,
         writer: KafkaWriter,
         topic: str,
         collects: Callable[[str], bool],
     ) -> None:
-        """Until cancelled. ``collects``: whether an instrument, by wire symbol, is (still) to be had."""
+        """Until cancelled. ``carriers``: the lines there are; ``channels``: what is wanted of an instrument, by wire symbol;
+        ``collects``: whether it is (still) to be had.
+        """
         if self._exchange is None or not (self.always or self._settings.poll_after_s):
             return
         self._poller = Poller(
             self._connection, self._exchange, instruments, self._settings, writer=writer, topic=topic
         )
-        intervals = options.kline_intervals
         async with asyncio.TaskGroup() as group:
             group.create_task(self._poller.run())
             if self.always:
-                group.create_task(self._want_all(self._poller, instruments, options, collects))
+                group.create_task(self._want_all(self._poller, instruments, channels, intervals, collects))
             else:
-                routes = carried(self._venue, list(instruments), options)
                 failover = Failover(
-                    self._poller, lines, routes, self._settings, intervals=intervals, collects=collects
+                    self._poller, carriers, self._settings, intervals=intervals, collects=collects
                 )
                 group.create_task(failover.run())
 
@@ -115,7 +113,8 @@ class Polling:
     async def _want_all(
         poller: Poller,
         instruments: Mapping[str, Instrument],
-        options: StreamOptions,
+        channels: Callable[[str], Sequence[Channel]],
+        intervals: Sequence[str],
         collects: Callable[[str], bool],
     ) -> None:
         wanted: set[Subject] = set()
@@ -124,7 +123,7 @@ class Polling:
                 subject
                 for wire_symbol in instruments
                 if collects(wire_symbol)
-                for subject in subjects(wire_symbol, options.channels, options.kline_intervals)
+                for subject in subjects(wire_symbol, channels(wire_symbol), intervals)
             }
             if now != wanted:
                 poller.want(dict.fromkeys(now))

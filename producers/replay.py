@@ -72,6 +72,7 @@ class _Source:
         self.name = f"replay-{wire_symbol.lower()}-{digest}"
         self.header = ("connection", self.name.encode())
         self.written = 0
+        self.over = False
 
 
 async def replay(

@@ -116,6 +116,10 @@ class Snapshots:
             self._asked_s.pop(wire_symbol, None)
 
     async def _serve(self, wire_symbol: str) -> None:
+        instrument = self._instruments.get(wire_symbol)
+        if instrument is None:
+            self.counts.expired += 1  # it is no longer collected here
+            return
         request = self._venue.snapshot_request(wire_symbol, self._levels)
         if request is None:
             raise NotImplementedError(f"{self._venue.exchange} has no REST snapshots")
@@ -142,8 +146,8 @@ class Snapshots:
             channel="snapshot",
             connection=self._connection,
             frame=self._records,
-            symbol=self._instruments[wire_symbol].symbol,
-            unit=self._instruments[wire_symbol].unit.text,
+            symbol=instrument.symbol,
+            unit=instrument.unit.text,
         )
         self._records += 1
         self._writer.write(self._topic, wire_symbol.encode(), body, headers.encode())

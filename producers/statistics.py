@@ -19,6 +19,7 @@ from producers.line import LineCounts
 from producers.loop_watch import STALL_S, LoopWatch
 from producers.market import Market
 from producers.reader_watch import ReaderWatch
+from producers.sharing import Sharing
 from producers.stream import Stream
 
 __all__ = ["ProducerPart"]
@@ -64,7 +65,9 @@ class ProducerPart:
         control: ControlReader,
         instrument_writer: KafkaWriter,
         settings: ProducerSettings,
+        sharing: Sharing | None = None,
     ) -> None:
+        self._sharing = sharing
         self._markets = markets
         self._writer = writer
         self._control = control
@@ -79,6 +82,8 @@ class ProducerPart:
             problems["control.requests"] = self._control.problem
         for market in self._markets:
             problems |= market.health()
+        if self._sharing:
+            problems |= self._sharing.health()
         return problems
 
     def statistics(self) -> dict[str, Any]:
@@ -102,6 +107,7 @@ class ProducerPart:
             "loop_stalls": self.loop.stalls,
             "loop_longest_stall_s": round(self.loop.longest_s, 3),
             "loop_busiest_s": round(self.loop.busiest_s, 3),
+            **({"subscriptions": self._sharing.statistics()} if self._sharing else {}),
             "markets": {market.name: _market(market, by_market[market.name]) for market in self._markets},
         }
 
@@ -196,20 +202,28 @@ class ProducerPart:
                 if age_s is not None:
                     age.add_metric([market.name, stream], age_s)
         yield from (connected, weight, age, polled)
+        if self._sharing:
+            states = GaugeMetricFamily(
+                "bookmill_producer_subscriptions", "Subscriptions of this producer.", labels=["state"]
+            )
+            for state, count in self._sharing.subscriptions.states().items():
+                states.add_metric([state], count)
+            yield states
 
 
 def _counters(market: Market) -> dict[str, int]:
     snapshots = market.snapshots.counts if market.snapshots else None
     backfills = market.backfills.counts if market.backfills else BackfillCounts()
     polling = market.polling.counts
+    past = market.cohorts.past
     lines = {
-        each.name: sum(getattr(line.counts, each.name) for line in market.lines)
+        each.name: past[each.name] + sum(getattr(line.counts, each.name) for line in market.lines)
         for each in fields(LineCounts)
     }
     return {
-        "frames": sum(stream.frames for stream in market.streams),
-        "bytes": sum(stream.bytes for stream in market.streams),
-        "repeated": sum(stream.repeated for stream in market.streams),
+        "frames": past["frames"] + sum(stream.frames for stream in market.streams),
+        "bytes": past["bytes"] + sum(stream.bytes for stream in market.streams),
+        "repeated": past["repeated"] + sum(stream.repeated for stream in market.streams),
         "errors": market.errors,
         "dead_letters": market.strange,
         **lines,
@@ -239,7 +253,7 @@ def _market(market: Market, counters: dict[str, int]) -> dict[str, Any]:
         **counters,
         "connections": sum(line.state.value == "connected" for line in market.lines),
         "missing": [name for line in market.lines for name in line.missing],
-        "unknown_symbols": list(market.choice.unknown) if market.choice else [],
+        "unknown_symbols": list(market.unknown),
         "polling": market.polling.instruments,
         "snapshots_waiting": market.snapshots.waiting if market.snapshots else 0,
         "backfills_waiting": market.backfills.waiting if market.backfills else 0,

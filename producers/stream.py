@@ -14,10 +14,13 @@ __all__ = ["Source", "Stream", "record_headers"]
 
 
 class Source(Protocol):
-    """A connection, as far as its records name it. ``written`` is its frame counter."""
+    """A connection, as far as its records name it. ``written`` is its frame counter, ``over``: it brings nothing any more."""
 
     header: tuple[str, bytes]
     written: int
+
+    @property
+    def over(self) -> bool: ...
 
 
 def record_headers(kind: Kind, channel: str, symbol: str, unit: str) -> tuple[list[tuple[str, bytes]], ...]:
@@ -30,7 +33,8 @@ class Stream:
     """``leader`` is the connection whose frames are written without a look. While one hands over to another nobody leads and every
     frame goes through the :class:`HandOver`.
 
-    ``frames`` and ``bytes`` count what was written, ``repeated`` what a connection brought that another had written.
+    ``frames`` and ``bytes`` count what was written, ``repeated`` what a connection brought that another had written, or that nobody wants
+    any more.
     ``starts_anew``: each connection begins it with an image of all that is (books whose images come in the stream), so a
     successor leads with its first frame.
     """
@@ -138,6 +142,15 @@ class Stream:
         elif source is self.old and hand_over.old(frame):
             self.write(source, frame, time_ns)
         self._settle()
+
+    def lead(self, source: Source) -> None:
+        """From now on what ``source`` brings is written, and nothing else."""
+        self.leader, self.old, self.new, self.hand_over = source, None, None, None
+        self.forgotten_before = self.forgotten
+
+    def mute(self) -> None:
+        """Nobody wants it any more: what still comes is counted as repeated."""
+        self.leader, self.old, self.new, self.hand_over = None, None, None, None
 
     def begin(self, old: Source) -> None:
         """A successor is on its way: what ``old`` brings is remembered, before the exchange can have sent it to both."""

@@ -12,6 +12,7 @@ __all__ = [
     "BOOK_SNAPSHOTS",
     "CHECKPOINTS",
     "CONTROL_REQUESTS",
+    "CONTROL_SUBSCRIPTIONS",
     "DERIVATIVES",
     "EVENT_TOPICS",
     "GAPS",
@@ -104,6 +105,9 @@ LIQUIDATIONS = _events("liquidations")
 GAPS = _events("gaps")
 INSTRUMENTS = Topic("instruments", _INSTRUMENT, "compact", 7 * _DAY_MS, "instruments.avsc")
 CONTROL_REQUESTS = Topic("control.requests", _INSTRUMENT, "delete", _HOUR_MS, "control_requests.avsc")
+CONTROL_SUBSCRIPTIONS = Topic(
+    "control.subscriptions", _INSTRUMENT, "compact", None, "control_subscriptions.avsc"
+)
 CHECKPOINTS = Topic("checkpoints.books", _INSTRUMENT, "compact", None, segment_mib=32)
 
 EVENT_TOPICS = (TRADES, SPREADS, BOOK_SNAPSHOTS, TICKERS, KLINES, DERIVATIVES, LIQUIDATIONS, GAPS)

@@ -12,6 +12,7 @@ left out: its book is resynchronized.
 
 from __future__ import annotations
 
+import copy
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from bookmill.errors import UnavailableError
 from schemas.gap_events import Cause
 from streams.gaps import Gap
 from streams.instrument import Instrument
+from streams.overlap import OverlapState
 from streams.packed_levels import pack_levels, unpack_levels
 from streams.partition import RawPartition
 from streams.synchronizer import Phase
@@ -70,7 +72,6 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     asks: bytes
     unit: str
     recent_trades: list[tuple[str, int | None]]
-    checks_trades: bool
     crossed_by_image: bool = False
     reason: str = ""
     """Why the book waits for a snapshot; empty: it is live."""
@@ -83,6 +84,7 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     time_gaps: dict[str, Gap] = {}
     book_cause: tuple[Cause, int | None] = ("sequence", None)
     incarnation: str = ""
+    overlap: OverlapState = msgspec.field(default_factory=OverlapState)
 
 
 @dataclass
@@ -119,7 +121,6 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             asks=pack_levels(*synchronizer.book.asks.levels()) if live else _NO_LEVELS,
             unit=instrument.emitter.unit.text,
             recent_trades=list(flow.recent.items()),
-            checks_trades=flow.checks,
             crossed_by_image=instrument.crossed_by_image,
             incarnation=partition.incarnation,
             reason=synchronizer.reason,
@@ -140,6 +141,7 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             stream_gaps=gaps.streams,
             time_gaps=gaps.times,
             book_cause=(instrument.book_gaps.cause, instrument.book_gaps.cause_at),
+            overlap=instrument.overlap.state,
         )
     )
     return zlib.crc32(packed).to_bytes(_SUM) + packed
@@ -167,6 +169,7 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
         instrument.bucket = checkpoint.bucket
         instrument.crossed_since_micros = checkpoint.crossed_since_micros
         instrument.crossed_by_image = checkpoint.crossed_by_image
+        instrument.overlap.state = copy.deepcopy(checkpoint.overlap)  # it goes on from there
         live = instrument.synchronizer.phase is Phase.LIVE
         instrument.last_top = instrument.synchronizer.book.top() if checkpoint.joined and live else None
         count += live
@@ -176,7 +179,6 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
 def _restore_trades(instrument: Instrument, checkpoint: Checkpoint) -> None:
     flow, state = instrument.trades.flow, checkpoint.flow
     flow.recent = dict(checkpoint.recent_trades)
-    flow.checks = checkpoint.checks_trades
     if state is not None:
         flow.next_number, flow.first_number = state.next_number, state.first_number
         flow.last_micros, flow.aggregated, flow.polled = state.last_micros, state.aggregated, state.polled

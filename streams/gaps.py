@@ -32,6 +32,7 @@ _CAUSES: dict[str, Cause] = {
     "disconnect": "disconnect",
     "successor lost": "disconnect",
     "silent": "silent",
+    "connection": "silent",
 }
 
 

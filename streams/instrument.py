@@ -12,17 +12,20 @@ from streams.book import Book, Top
 from streams.book_gaps import BookGaps
 from streams.emitter import Emitter, Events, Place
 from streams.gaps import Gap, Gaps, cause_of
+from streams.overlap import SILENT_MICROS, Overlap, line_of
 from streams.synchronizer import Phase, Synchronizer
 from streams.trade_flow import TradeFlow
 from streams.trades import Trades
 from venues.interface import Venue
-from venues.messages import BackfillEnd, BestBidAsk, BookDiff, BookImage, Message, Trade
+from venues.messages import BackfillEnd, BestBidAsk, BookDiff, BookImage, Liquidation, Message, Trade
 from venues.units import BASE
 
 __all__ = ["Instrument"]
 
 CROSSED_MICROS = 5_000_000
 """A book crossed for longer than this, in event time, is lost, unless it came so: half-sent changes pass sooner."""
+_BEGINNINGS = frozenset({"start", "joined"})
+"""What a producer says before the first frame it brings of a stream."""
 
 
 class Instrument:
@@ -52,7 +55,7 @@ class Instrument:
         self.book_gaps = BookGaps(self.gaps, self.emitter)
         self._tolerance_micros = int(settings.clock_tolerance_s * 1e6)
         self.trades = Trades(
-            TradeFlow(venue.trade_sequence, checks=venue.repeats_trades),
+            TradeFlow(venue.trade_sequence),
             self.gaps,
             self.emitter,
             tolerance_micros=self._tolerance_micros,
@@ -83,6 +86,9 @@ class Instrument:
         """How far the time of a book's change is from that of its receipt, where the ledger has to know."""
         self.unsettled = False
         """Something is to be said to the ledger when the record is done."""
+        self.connection = b""
+        """The one that brought the record at hand: set before :meth:`take` and :meth:`lose`."""
+        self.overlap = Overlap(images_in_band=bool(venue.image_channels))
 
     @property
     def state(self) -> State:
@@ -99,19 +105,16 @@ class Instrument:
         for message in messages:
             kind = type(message)
             if kind is BestBidAsk:
-                emitter.best(message, place)  # type: ignore[arg-type]
+                self._best(message, place)  # type: ignore[arg-type]
             elif kind is Trade:
                 self.trades.take(message, place)  # type: ignore[arg-type]
             elif kind is BookDiff:
-                if self.synchronizer.offer(message):  # type: ignore[arg-type]
-                    self._applied(message, place)  # type: ignore[arg-type]
-                else:
-                    self._kept(place[2])
+                self._diff(message, place)  # type: ignore[arg-type]
             elif kind is BookImage:
                 self._image(message, place)  # type: ignore[arg-type]
             elif kind is BackfillEnd:
                 self.trades.end(message, place)  # type: ignore[arg-type]
-            else:
+            elif kind is not Liquidation or not self.overlap.repeats_liquidation(message, self.connection):  # type: ignore[arg-type]
                 emitter.beside_the_book(message, place)  # type: ignore[arg-type]
         if self.unsettled:
             self._settle(channel, place, goes_on=place[0] == "ws")
@@ -137,7 +140,13 @@ class Instrument:
         cause, venue, before = cause_of(reason), self._venue, self.received.get(channel)
         if channel in self.gaps.streams or (before is None and not torn):
             return
+        if reason == "joined" and before is not None and place[1] - before <= SILENT_MICROS:
+            return  # whoever collected before goes on until this one delivers all
         if channel in venue.image_channels or (torn and channel in (*venue.book_channels, "snapshot")):
+            followed = self.overlap.state.book
+            if followed and reason not in _BEGINNINGS and line_of(self.connection) != line_of(followed):
+                return  # the book is made of another's frames
+            self.overlap.follow(self.connection, place[1])
             self.synchronizer.tell_lost(reason)
             self._kept()
         elif channel in venue.book_channels:
@@ -172,6 +181,28 @@ class Instrument:
             self.kept_from = offset
         self.unsettled |= self.book_gaps.note_loss(self.synchronizer)
 
+    def _diff(self, diff: BookDiff, place: Place) -> None:
+        overlap, offer = self.overlap, self.synchronizer.offer
+        follows = overlap.state
+        if self.connection == follows.book and not overlap.ahead:  # nearly always
+            follows.book_micros, follows.doubt_micros = place[1], 0
+            if offer(diff):
+                self._applied(diff, place)
+            else:
+                self._kept(place[2])
+            return
+        if not overlap.ahead:
+            overlap.ahead_from = place[2]
+        for one in overlap.choose(diff, self.connection, place[1], self.synchronizer):
+            if offer(one):
+                self._applied(one, place)
+            else:
+                self._kept(overlap.ahead_from)
+
+    def _best(self, best: BestBidAsk, place: Place) -> None:
+        if place[0] != "ws" or not self.overlap.repeats_best(best, self.connection, place[1]):
+            self.emitter.best(best, place)
+
     def _image(self, image: BookImage, place: Place) -> None:
         synchronizer = self.synchronizer
         if place[0] == "poll":
@@ -182,6 +213,8 @@ class Instrument:
             self.last_top, self.bucket, self.crossed_since_micros = None, -1, None
             self.unsettled = True
         if image.in_band:
+            self.overlap.follow(self.connection, place[1])
+            self.overlap.ahead.clear()
             if synchronizer.replace(image):
                 if waited:
                     self.book_gaps.note_join("image")

@@ -64,6 +64,7 @@ class OwnedPartition:
             if (
                 now - turn < interval_s
                 or instrument.last_offset < instrument.checkpointed_at
+                or instrument.overlap.ahead
                 or key in self.raw.covering
             ):
                 continue

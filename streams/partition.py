@@ -133,7 +133,7 @@ class RawPartition:
             work.records += 1
             try:
                 # By position, as producers write them: a dict of them would cost as much as decoding the frame.
-                (_, received), (_, kind), (_, named), _, _, (_, symbol), *more = record.headers
+                (_, received), (_, kind), (_, named), (_, connection), _, (_, symbol), *more = record.headers
                 receive_micros, channel, source = int(received) // 1000, channels[named], _SOURCES[kind]
                 if not 0 <= receive_micros < _LATEST_MICROS:
                     raise ValueError(f"received at {receive_micros} µs")  # noqa: TRY301  as the others: no record of ours
@@ -159,6 +159,7 @@ class RawPartition:
                 instrument = instruments.get(key) or self._open(key, symbol)
                 if more:
                     instrument.emitter.unit = _unit(more[0][1])
+                instrument.connection = connection
                 if not messages:
                     work.silent += 1
                 elif offset >= instrument.resume_at:

@@ -83,6 +83,9 @@ class WorkerPart:
             "gaps_opened": dict(self._opened()),
             "backfills": mill.backfills.sent,
             "repeated_trades": sum(one.trades.repeated for one in self._instruments()),
+            "overlapping_changes": sum(one.overlap.passed for one in self._instruments()),
+            "changes_ahead": sum(len(one.overlap.ahead) for one in self._instruments()),
+            "repeated_best": sum(one.overlap.repeated for one in self._instruments()),
             "requests": mill.requests.sent,
             "lag": self._lag(),
             "assigned": mill.assigned,
@@ -137,6 +140,24 @@ class WorkerPart:
             value=mill.output.waits,
         )
         yield from buffer_metrics(self._buffers())
+        for name, text, value in (
+            (
+                "overlapping_changes",
+                "Changes of books passed over because another connection is followed, or had brought them.",
+                sum(one.overlap.passed for one in self._instruments()),
+            ),
+            (
+                "repeated_trades",
+                "Trades passed over because they had come before.",
+                sum(one.trades.repeated for one in self._instruments()),
+            ),
+            (
+                "repeated_best",
+                "Best bids and asks and liquidations passed over because another connection had brought them.",
+                sum(one.overlap.repeated for one in self._instruments()),
+            ),
+        ):
+            yield CounterMetricFamily(f"bookmill_worker_{name}", text, value=value)
         yield CounterMetricFamily(
             "bookmill_worker_requests", "Snapshots asked for.", value=mill.requests.sent
         )

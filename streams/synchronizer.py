@@ -120,7 +120,7 @@ class Synchronizer:
         if self.phase is not Phase.LIVE:
             self._keep(diff)
             return False
-        verdict = (self._continuity.follow if self._joined else self._continuity.join)(self.last_id, diff)
+        verdict = self.judge(diff)
         if verdict is Verdict.APPLY:
             self._apply(diff)
             return diff.checksum is None or self._agrees(diff.checksum)
@@ -164,7 +164,7 @@ class Synchronizer:
         self._joined = False
         waiting, self._pending = self._pending, []
         for position, diff in enumerate(waiting):
-            verdict = self._judge(diff)
+            verdict = self.judge(diff)
             if verdict is Verdict.GAP:
                 self._pending = waiting[position:]
                 self.reason = "gap" if self._joined else "old"
@@ -206,7 +206,8 @@ class Synchronizer:
         """Whether a diff has been applied since the snapshot; until then the venue's join rule holds."""
         return self._joined
 
-    def _judge(self, diff: BookDiff) -> Verdict:
+    def judge(self, diff: BookDiff) -> Verdict:
+        """What a diff is to the book as it stands, by the venue's rule."""
         rule = self._continuity.follow if self._joined else self._continuity.join
         return rule(self.last_id, diff)
 

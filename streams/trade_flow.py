@@ -26,13 +26,12 @@ _REWIND_MICROS = 60_000_000
 
 
 class TradeFlow:
-    """``sequence``: how the venue counts. ``checks``: a trade may come twice though nothing counts."""
+    """``sequence``: how the venue counts."""
 
     __slots__ = (
         "aggregated",
         "cause",
         "cause_at",
-        "checks",
         "first_number",
         "last_micros",
         "next_number",
@@ -41,9 +40,8 @@ class TradeFlow:
         "sequence",
     )
 
-    def __init__(self, sequence: TradeSequence, *, checks: bool) -> None:
+    def __init__(self, sequence: TradeSequence) -> None:
         self.sequence = sequence
-        self.checks = checks
         self.next_number = -1
         """What the next trade's number has to be; negative where nothing counts, and before the first."""
         self.first_number = -1
@@ -86,7 +84,6 @@ class TradeFlow:
     def expect_polled(self) -> None:
         """A trade is polled: the socket may bring it, too."""
         self.polled = RECENT_TRADES
-        self.checks = True
 
     def recent_since(self, micros: int | None) -> list[str]:
         """Ids of the recent trades that are not older than this, or whose time is not known."""

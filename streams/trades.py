@@ -105,7 +105,7 @@ class Trades:
                     self._fill(trade, number, place)
             return False
         if number is None:
-            if flow.checks and flow.repeated(trade, polled=False):
+            if flow.repeated(trade, polled=False):
                 self.repeated += 1
                 return False
             flow.last_micros = trade.exchange_time_micros

@@ -28,6 +28,9 @@ def test_every_command_of_the_project_is_there() -> None:
         "simulate",
         "sink",
         "sql",
+        "subscribe",
+        "subscriptions",
+        "unsubscribe",
         "up",
         "worker",
     ]

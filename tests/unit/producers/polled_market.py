@@ -80,7 +80,7 @@ class Collected:
 
 @asynccontextmanager
 async def collecting(
-    venue: Venue, settings: MarketSettings, producer: ProducerSettings
+    venue: Venue, settings: MarketSettings, producer: ProducerSettings, *, shared: bool = False
 ) -> AsyncIterator[Collected]:
     """A running market and its worker."""
     writer, log = cast("KafkaWriter", FakeWriter()), cast("KafkaWriter", FakeWriter())
@@ -93,6 +93,7 @@ async def collecting(
         topic=topic,
         producer_id="p",
         instrument_log=InstrumentLog(log, "", 1),
+        shared=shared,
     )
     partition = RawPartition(venue, topic, 0, 0, SCHEMA_IDS, WorkerSettings())
     running = asyncio.create_task(market.run())

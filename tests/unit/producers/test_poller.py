@@ -12,7 +12,7 @@ import msgspec
 from bookmill.errors import BookmillError, RefusedError, UnavailableError
 from bookmill.settings import ProducerSettings
 from producers.ccxt_exchange import CcxtExchange
-from producers.failover import Failover, carried, subjects
+from producers.failover import Carrier, Failover, carried, subjects
 from producers.kafka_writer import KafkaWriter
 from producers.line import Line
 from producers.poller import Poller, Subject
@@ -244,10 +244,10 @@ def test_only_what_the_dead_line_carried_is_polled_and_trades_until_it_delivers(
         [Stream(route, "BTC-USDT", "raw", cast("KafkaWriter", FakeWriter())) for route in plan.routes]
         for plan in plans
     ]
+    carriers = [Carrier(cast("Line", line), each, routes) for line, each in zip(lines, streams)]
     failover = Failover(
         cast("Poller", None),
-        [(cast("Line", line), each) for line, each in zip(lines, streams)],
-        routes,
+        lambda: carriers,
         FAST,
         intervals=("1m",),
     )

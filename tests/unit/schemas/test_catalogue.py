@@ -14,6 +14,7 @@ from bookmill.settings import SinkSettings
 from schemas.catalogue import (
     CHECKPOINTS,
     CONTROL_REQUESTS,
+    CONTROL_SUBSCRIPTIONS,
     EVENT_TOPICS,
     INSTRUMENTS,
     TABLE_TOPICS,
@@ -24,7 +25,7 @@ from schemas.catalogue import (
     subject,
 )
 
-AVRO_TOPICS = [*TABLE_TOPICS, CONTROL_REQUESTS]
+AVRO_TOPICS = [*TABLE_TOPICS, CONTROL_REQUESTS, CONTROL_SUBSCRIPTIONS]
 
 
 @pytest.mark.parametrize("topic", AVRO_TOPICS, ids=lambda topic: topic.name)
@@ -75,6 +76,8 @@ def test_topics_have_the_names_people_rely_on() -> None:
     assert dead_letters("raw.binance.spot").name == "raw.binance.spot.dlq"
     assert subject("trades") == "trades-value"
     assert CHECKPOINTS.config()["cleanup.policy"] == "compact"
+    assert CONTROL_SUBSCRIPTIONS.name == "control.subscriptions"
+    assert CONTROL_SUBSCRIPTIONS.config()["cleanup.policy"] == "compact"
     assert raw("binance", "spot").config()["retention.ms"] == str(24 * 3_600_000)
 
 

@@ -1,0 +1,156 @@
+"""Frames of one instrument on two connections at once, as when one producer takes over from another: what counts of them.
+
+Both bring the same, each in its own order, one a little behind the other. What a connection brings, the other must neither double nor
+break:
+
+* a book follows one connection. Where images come in the stream, its frames alone count until another brings an image, or until it
+  brings nothing for :data:`SILENT_MICROS` while another does (then the book is lost and wants an image): changes of two
+  connections have no common order there. Where changes are numbered by the exchange and images are asked of REST, whatever fits
+  is applied, whoever brings it; what is ahead of the book waits while the connection that is followed still delivers.
+* trades are known by their ids, best bids and asks by their update ids, liquidations by all they say.
+
+No clock: times are those at which producers received the frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from streams.synchronizer import Phase, Synchronizer
+from venues.interface import Verdict
+from venues.messages import BestBidAsk, BookDiff, Liquidation
+
+__all__ = ["AHEAD_MICROS", "MOST_AHEAD", "SILENT_MICROS", "Overlap", "OverlapState", "line_of"]
+
+AHEAD_MICROS = 1_000_000
+"""A numbered change ahead of the book waits while the connection that is followed has brought one so lately."""
+MOST_AHEAD = 1000
+SILENT_MICROS = 5_000_000
+_BEST_MICROS = 10_000_000
+"""An update id not above the last one is a repetition for so long; later the exchange has begun anew."""
+_RECENT_LIQUIDATIONS = 100
+
+
+class OverlapState(msgspec.Struct, array_like=True):
+    """What has to survive in a checkpoint. Connections are those of raw headers, empty: none yet; times are receive times in µs.
+
+    ``book`` is followed, ``book_micros`` when it brought a change last, ``doubt_micros`` since when others bring changes and it does
+    not (0: it does). ``best_id`` was brought last, by ``best``; ids between ``hole_low`` and ``hole_high`` were not seen.
+    """
+
+    book: bytes = b""
+    book_micros: int = 0
+    doubt_micros: int = 0
+    best: bytes = b""
+    best_id: int = -1
+    best_micros: int = 0
+    hole_low: int = 0
+    hole_high: int = 0
+    liquidations: list[tuple[int, int, str, int | None, bytes]] = msgspec.field(default_factory=list)
+
+
+class Overlap:
+    """``ahead``: changes that wait for the connection that is followed. Counters: ``passed`` over changes of books,
+    ``repeated`` best bids and asks and liquidations. ``images_in_band``: the book's images come in its stream.
+    """
+
+    __slots__ = ("_images_in_band", "ahead", "ahead_from", "passed", "repeated", "state")
+
+    def __init__(self, *, images_in_band: bool = False) -> None:
+        self._images_in_band = images_in_band
+        self.state = OverlapState()
+        self.ahead: list[BookDiff] = []
+        self.ahead_from = 0
+        """Offset of the first of them."""
+        self.passed = 0
+        self.repeated = 0
+
+    def follow(self, connection: bytes, micros: int) -> None:
+        """The book follows this one from now on, or still."""
+        state = self.state
+        state.book, state.book_micros, state.doubt_micros = connection, micros, 0
+
+    def choose(
+        self, diff: BookDiff, connection: bytes, micros: int, synchronizer: Synchronizer
+    ) -> Iterator[BookDiff]:
+        """What of a change, and of those that waited, is to be offered to the book now; each before the next is asked for."""
+        state = self.state
+        if not state.book or line_of(connection) == line_of(state.book):
+            # One line hands over from connection to connection in order: what its new one brings follows on the old one's.
+            self.follow(connection, micros)
+            yield from self._in_turn(diff, synchronizer)
+        elif synchronizer.phase is Phase.LIVE and not self._images_in_band:
+            verdict = synchronizer.judge(diff)
+            if verdict is Verdict.OLD:
+                self.passed += 1
+                yield diff  # or the exchange has begun anew
+            elif verdict is Verdict.GAP and not self._waits_for_nobody(micros):
+                self.ahead.append(diff)
+            else:
+                self.follow(connection, micros)
+                yield from self._in_turn(diff, synchronizer)
+        elif self._silent(micros):
+            if synchronizer.phase is Phase.LIVE:
+                synchronizer.lose("connection")
+            self.follow(connection, micros)
+            yield diff
+        else:
+            self.passed += 1
+
+    def _in_turn(self, diff: BookDiff, synchronizer: Synchronizer) -> Iterator[BookDiff]:
+        """A change that counts, and what of those ahead of the book is no more ahead of it then; all of them where it leaves a hole."""
+        waiting, self.ahead = self.ahead, []
+        if synchronizer.phase is not Phase.LIVE or synchronizer.judge(diff) is Verdict.GAP:
+            yield from waiting
+            yield diff
+            return
+        yield diff
+        for position, one in enumerate(waiting):
+            if synchronizer.phase is Phase.LIVE and synchronizer.judge(one) is Verdict.GAP:
+                self.ahead = waiting[position:]
+                return
+            yield one
+
+    def _silent(self, micros: int) -> bool:
+        """Another connection brings a change: whether the one that is followed has been silent for too long beside it."""
+        state = self.state
+        state.doubt_micros = state.doubt_micros or micros
+        return micros - state.doubt_micros > SILENT_MICROS
+
+    def _waits_for_nobody(self, micros: int) -> bool:
+        """Whether a change ahead of the book has nothing to wait for: the connection that is followed has brought none for long."""
+        return micros - self.state.book_micros > AHEAD_MICROS or len(self.ahead) >= MOST_AHEAD
+
+    def repeats_best(self, best: BestBidAsk, connection: bytes, micros: int) -> bool:
+        """Whether another connection has brought it; notes it where not."""
+        state, number = self.state, best.update_id
+        if connection != state.best and state.best:
+            if 0 < number <= state.best_id and micros - state.best_micros <= _BEST_MICROS:
+                if state.hole_low < number < state.hole_high:
+                    state.hole_low = number
+                    return False
+                self.repeated += 1
+                return True
+            state.hole_low, state.hole_high = state.best_id, number
+        state.best, state.best_id, state.best_micros = connection, number, micros
+        return False
+
+    def repeats_liquidation(self, one: Liquidation, connection: bytes) -> bool:
+        """Whether another connection has brought the same; notes it where not. One connection may say the same twice."""
+        state = self.state
+        said = (one.price, one.quantity, one.side, one.exchange_time_micros)
+        for known in state.liquidations:
+            if known[:4] == said and known[4] != connection:
+                state.liquidations.remove(known)  # each of two equal ones is repeated once
+                self.repeated += 1
+                return True
+        state.liquidations.append((*said, connection))
+        del state.liquidations[:-_RECENT_LIQUIDATIONS]
+        return False
+
+
+def line_of(connection: bytes) -> bytes:
+    """The line a connection is one of: producers number those that follow one another behind a dot."""
+    return connection.rpartition(b".")[0] or connection

@@ -1,0 +1,298 @@
+"""Two connections bring one instrument: books, trades and best prices come out as if there were one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bookmill.settings import WorkerSettings
+from schemas.catalogue import LIQUIDATIONS, SPREADS, TRADES
+from streams.checkpoints import _read, pack, restore
+from streams.instrument import Instrument
+from streams.mill import OwnedPartition
+from streams.overlap import Overlap, line_of
+from streams.partition import RawPartition
+from streams.synchronizer import Phase
+from tests.unit.streams.raw import SCHEMA_IDS, Record, depth, read, record, snapshot, ticker, trade
+from venues.interface import Venue
+from venues.messages import BestBidAsk
+from venues.registry import venue
+
+START_NS = 1_700_000_000_000_000_000
+A, B = "first-binance.spot-0.0", "second-binance.spot-0.0"
+
+
+def by(connection: str, one: Record, *, at_ms: int) -> Record:
+    """The same record, brought by another connection at another time (ms since the start)."""
+    headers = dict(one.headers)
+    headers["connection"] = connection.encode()
+    headers["receive_time_ns"] = b"%d" % (START_NS + at_ms * 1_000_000)
+    return replace(one, headers=tuple(headers.items()))
+
+
+def numbered(records: Sequence[Record]) -> list[Record]:
+    return [replace(one, offset=offset) for offset, one in enumerate(records)]
+
+
+def partition(one: Venue | None = None) -> RawPartition:
+    return RawPartition(
+        one or venue("binance", "spot"), "raw.binance.spot", 0, 0, SCHEMA_IDS, WorkerSettings()
+    )
+
+
+def only(raw: RawPartition) -> Instrument:
+    [instrument] = raw.instruments.values()
+    return instrument
+
+
+def change(number: int, at_ms: int, connection: str) -> Record:
+    one = depth(0, number, number, [["99", str(1 + number % 7)]], time_ms=1_700_000_000_000 + number)
+    return by(connection, one, at_ms=at_ms)
+
+
+IMAGE = by("rest", snapshot(0, 0, [["99", "1"]], [["101", "1"]]), at_ms=0)
+
+
+def tops(raw: RawPartition, records: Sequence[Record]) -> list[tuple[Any, ...]]:
+    work = raw.process(numbered(records))
+    assert work.dead_letters == []
+    return [
+        (one["update_id"], one["bid_price"], one["bid_quantity"])
+        for one in (read(SPREADS, value) for _, value, _ in work.events.spreads)
+        if one["origin"] == "book"
+    ]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_take_over_with_any_lag_gives_the_book_of_one_connection(seed: int) -> None:
+    """The second joins somewhere, the first ends somewhere behind that; each lags and hurries as it likes."""
+    chance = random.Random(seed)
+    joins, ends = sorted(chance.sample(range(5, 60), 2))
+    first = [(number * 100 + chance.randint(0, 900), number, A) for number in range(1, ends + 1)]
+    second = [(number * 100 + chance.randint(0, 900), number, B) for number in range(joins, 80)]
+    records = [IMAGE, change(1, 0, A)]
+    for frames in (first, second):  # a connection keeps its order
+        late_ms = 0
+        for position, (at_ms, number, connection) in enumerate(frames):
+            late_ms = max(late_ms, at_ms)
+            frames[position] = (late_ms, number, connection)
+    records += [change(number, at_ms, by_whom) for at_ms, number, by_whom in sorted(first + second)]
+    raw = partition()
+    found = tops(raw, records)
+    alone = partition()
+    assert found == tops(alone, [IMAGE, *(change(number, number * 100, A) for number in range(1, 80))])
+    assert only(raw).synchronizer.counters.gaps == 0
+    assert only(raw).settled
+
+
+def test_a_hole_between_two_producers_is_a_gap_at_once() -> None:
+    raw = partition()
+    raw.process(numbered([IMAGE, *(change(n, n * 100, A) for n in range(1, 6)), change(60, 8000, B)]))
+    synchronizer = only(raw).synchronizer
+    assert (synchronizer.phase, synchronizer.reason, synchronizer.pending) == (Phase.BUFFERING, "gap", 1)
+
+
+def test_a_hole_between_two_connections_of_a_line_is_a_gap_at_once() -> None:
+    raw = partition()
+    after = "first-binance.spot-0.1"
+    raw.process(numbered([IMAGE, *(change(n, n * 100, A) for n in range(1, 6)), change(9, 600, after)]))
+    assert only(raw).synchronizer.phase is Phase.BUFFERING
+    assert line_of(A.encode()) == line_of(after.encode()) != line_of(B.encode())
+
+
+def test_what_was_ahead_when_the_first_ended_too_early_is_kept_for_the_image() -> None:
+    raw = partition()
+    records = [IMAGE, *(change(n, n * 100, A) for n in range(1, 6))]
+    records += [change(n, n * 100, B) for n in range(9, 30)]
+    raw.process(numbered(records))
+    instrument = only(raw)
+    assert instrument.synchronizer.phase is Phase.BUFFERING
+    work = raw.process(
+        [replace(by("rest", snapshot(0, 12, [["99", "1"]], [["101", "1"]]), at_ms=9000), offset=99)]
+    )
+    assert instrument.synchronizer.last_id == 29
+    assert len(work.events.spreads) == 17
+
+
+def test_while_something_is_ahead_of_a_book_it_is_not_settled() -> None:
+    raw = partition()
+    raw.process(numbered([IMAGE, *(change(n, n * 100, A) for n in range(1, 6)), change(8, 510, B)]))
+    assert only(raw).synchronizer.phase is Phase.LIVE
+    assert not only(raw).settled
+
+
+def test_no_checkpoint_is_taken_of_a_book_that_is_not_settled() -> None:
+    raw = partition()
+    owned = OwnedPartition(raw)
+    ahead = [IMAGE, *(change(n, n * 100, A) for n in range(1, 6)), change(8, 510, B)]
+    raw.process(numbered(ahead))
+    owned.take_checkpoints(0.0, most=10)
+    assert raw.covering == {}
+    raw.process(numbered([*ahead, *(change(n, n * 100, A) for n in range(6, 9))]))
+    owned.take_checkpoints(0.0, most=10)
+    assert list(raw.covering) == [b"BTCUSDT"]
+
+
+def test_a_checkpoint_in_an_overlap_goes_on_with_the_same_events() -> None:
+    chance = random.Random(3)
+    records, at_ms = [IMAGE, change(1, 0, A), change(2, 1, A)], 0
+    position = {A: 2, B: 20}
+    for _ in range(400):
+        at_ms += chance.randint(1, 50)
+        who = chance.choice((A, B))
+        if position[who] > max(position.values()) - 3 or who != max(
+            position, key=lambda each: position[each]
+        ):
+            position[who] += 1
+            number = position[who]
+            records.append(change(number, at_ms, who))
+            records.append(by(who, trade(0, number), at_ms=at_ms))
+            records.append(by(who, ticker(0, number, "99", "101"), at_ms=at_ms))
+    records = numbered(records)
+    cuts = 0
+    for cut in range(20, len(records), 101):
+        straight = partition()
+        straight.process(records[:cut])
+        if not only(straight).settled:
+            continue
+        checkpoint = _read(pack(straight, only(straight)), "checkpoints.books", 0, 0)
+        assert checkpoint is not None
+        expected = straight.process(records[cut:]).events
+        taken_over = partition()
+        taken_over.position = cut - 10
+        restore(taken_over, [checkpoint])
+        stored = taken_over.process(records[cut - 10 : cut]).events
+        assert stored.spreads == []
+        assert taken_over.process(records[cut:]).events == expected
+        cuts += 1
+    assert cuts > 3
+
+
+def test_trades_of_two_connections_are_told_once() -> None:
+    first = [by(A, trade(0, n), at_ms=n) for n in range(1, 11)]
+    second = [by(B, trade(0, n), at_ms=n + 3) for n in range(6, 16)]
+    both = sorted(first + second, key=lambda one: int(dict(one.headers)["receive_time_ns"]))
+    raw = partition()
+    work = raw.process(numbered(both))
+    numbers = [int(read(TRADES, value)["trade_id"]) for _, value, _ in work.events.trades]
+    assert sorted(numbers) == list(range(1, 16))
+    assert only(raw).repeated_trades == 5
+
+
+def test_best_prices_of_two_connections_are_told_once_and_none_is_lost() -> None:
+    first = [by(A, ticker(0, 10 * n, "99", "101"), at_ms=20 * n + 15) for n in range(1, 11)]
+    second = [by(B, ticker(0, 10 * n, "99", "101"), at_ms=20 * n - 30) for n in range(6, 16)]
+    both = sorted(first + second, key=lambda one: int(dict(one.headers)["receive_time_ns"]))
+    raw = partition()
+    work = raw.process(numbered(both))
+    numbers = [read(SPREADS, value)["update_id"] for _, value, _ in work.events.spreads]
+    assert sorted(numbers) == [10 * n for n in range(1, 16)]
+    assert only(raw).overlap.repeated == 5
+
+
+def test_update_ids_that_begin_anew_on_a_new_connection_are_no_repetitions_for_long() -> None:
+    one = Overlap()
+    best = [BestBidAsk(number, 1, 1, 2, 1, None) for number in (1000, 1, 2)]
+    assert not one.repeats_best(best[0], b"a.0", 0)
+    assert one.repeats_best(best[1], b"a.1", 9_000_000)
+    assert not one.repeats_best(best[2], b"a.1", 11_000_000)
+
+
+def coinbase(kind: str, body: str, connection: str, at_ms: int) -> Record:
+    text = f'{{"type":"{kind}","product_id":"BTC-USD",{body}}}'
+    return by(connection, record(0, "level2_batch", text.encode(), symbol="BTC-USD"), at_ms=at_ms)
+
+
+def whole(quantity: int, connection: str, at_ms: int) -> Record:
+    return coinbase("snapshot", f'"bids":[["99","{quantity}"]],"asks":[["101","1"]]', connection, at_ms)
+
+
+def changed(quantity: int, connection: str, at_ms: int) -> Record:
+    time = f"2026-08-25T03:35:{at_ms // 1000:02d}.{at_ms % 1000:03d}000Z"
+    return coinbase("l2update", f'"changes":[["buy","99","{quantity}"]],"time":"{time}"', connection, at_ms)
+
+
+def quantities(raw: RawPartition, records: Sequence[Record]) -> list[float]:
+    work = raw.process(numbered(records))
+    assert work.dead_letters == []
+    return [float(read(SPREADS, value)["bid_quantity"]) for _, value, _ in work.events.spreads]
+
+
+def test_a_book_without_numbers_follows_the_connection_of_its_last_image_alone() -> None:
+    raw = partition(venue("coinbase", "spot"))
+    found = quantities(
+        raw,
+        [
+            whole(1, A, 0),
+            changed(2, A, 10),
+            changed(9, B, 11),  # before its image: of nobody's book
+            whole(2, B, 20),
+            changed(3, B, 30),
+            changed(8, A, 31),
+            changed(4, B, 40),
+            changed(3, A, 41),  # late: it would set the book back
+        ],
+    )
+    assert found == [1, 2, 3, 4]
+    assert only(raw).overlap.passed == 3
+
+
+def test_a_followed_connection_that_ends_while_another_goes_on_costs_the_book_and_not_its_truth() -> None:
+    raw = partition(venue("coinbase", "spot"))
+    records = [whole(1, A, 0), whole(1, B, 10), changed(2, B, 20)]
+    records += [changed(3, A, 1000 + 500 * n) for n in range(14)]
+    quantities(raw, records)
+    assert only(raw).synchronizer.phase is Phase.BUFFERING
+    assert only(raw).synchronizer.reason == "connection"
+    again = partition(venue("coinbase", "spot"))
+    assert quantities(again, [*records, whole(5, A, 9000), changed(6, A, 9100)])[-2:] == [5, 6]
+
+
+def test_a_quiet_book_is_not_lost_because_the_slower_connection_speaks_first() -> None:
+    raw = partition(venue("coinbase", "spot"))
+    records = [whole(1, A, 0), whole(1, B, 10)]
+    for n in range(1, 8):
+        records += [changed(n, A, 7000 * n), changed(n, B, 7000 * n + 20)]
+    quantities(raw, records)
+    assert only(raw).synchronizer.phase is Phase.LIVE
+    assert only(raw).synchronizer.book.top()[1] == 7 * 10**18
+
+
+def test_frames_are_missing_says_the_producer_whoever_is_followed() -> None:
+    raw = partition(venue("coinbase", "spot"))
+    lost = by(A, record(0, "level2_batch", b"successor lost", kind="lost", symbol="BTC-USD"), at_ms=30)
+    quantities(raw, [whole(1, A, 0), whole(1, B, 10), lost, changed(4, A, 40)])
+    assert only(raw).synchronizer.phase is Phase.BUFFERING
+    assert only(raw).synchronizer.pending == 1
+
+
+def test_liquidations_of_two_connections_are_told_once_and_equal_ones_of_one_twice() -> None:
+    raw = partition(venue("binance", "usdm"))
+
+    def forced(connection: str, quantity: int, at_ms: int) -> Record:
+        order = {
+            "s": "BTCUSDT",
+            "S": "SELL",
+            "p": "9",
+            "ap": "9",
+            "q": str(quantity),
+            "z": str(quantity),
+            "X": "FILLED",
+            "T": 5,
+        }
+        order |= {"o": "LIMIT", "f": "IOC", "l": str(quantity)}
+        return by(connection, record(0, "forceOrder", {"e": "forceOrder", "E": 5, "o": order}), at_ms=at_ms)
+
+    work = raw.process(
+        numbered([forced(A, 1, 1), forced(A, 1, 2), forced(B, 1, 3), forced(B, 1, 4), forced(B, 2, 5)])
+    )
+    assert work.dead_letters == []
+    assert [float(read(LIQUIDATIONS, value)["quantity"]) for _, value, _ in work.events.liquidations] == [
+        1,
+        1,
+        2,
+    ]
