@@ -83,7 +83,7 @@ class Line:
     """``streams`` are those of ``plan``, ``trades`` those of the market's trades by instrument, wherever they come. ``problem`` says why there is no connection, ``missing`` which streams never delivered.
 
     ``succeeds``: other lines bring its streams until its first connection delivers; ``arrived`` says that it does. ``first_word``: why frames may
-    be missing before the first one : ``start``, or ``joined`` where another producer may still collect.
+    be missing before the first one: ``start``, or ``joined`` where another producer may still collect.
     """
 
     def __init__(

@@ -24,8 +24,8 @@ __all__ = ["Instrument"]
 
 CROSSED_MICROS = 5_000_000
 """A book crossed for longer than this, in event time, is lost, unless it came so: half-sent changes pass sooner."""
-_BEGINNINGS = frozenset({"start", "joined"})
-"""What a producer says before the first frame it brings of a stream."""
+_CHANGES_OF_HANDS = frozenset({"start", "joined", "successor lost"})
+"""What concerns a book whoever it follows: from now on another connection brings its frames."""
 
 
 class Instrument:
@@ -144,7 +144,7 @@ class Instrument:
             return  # whoever collected before goes on until this one delivers all
         if channel in venue.image_channels or (torn and channel in (*venue.book_channels, "snapshot")):
             followed = self.overlap.state.book
-            if followed and reason not in _BEGINNINGS and line_of(self.connection) != line_of(followed):
+            if followed and reason not in _CHANGES_OF_HANDS and line_of(self.connection) != line_of(followed):
                 return  # the book is made of another's frames
             self.overlap.follow(self.connection, place[1])
             self.synchronizer.tell_lost(reason)

@@ -48,7 +48,8 @@ class OverlapState(msgspec.Struct, array_like=True):
     best_micros: int = 0
     hole_low: int = 0
     hole_high: int = 0
-    liquidations: list[tuple[int, int, str, int | None, bytes]] = msgspec.field(default_factory=list)
+    liquidations: list[tuple[str, str, str, int | None, bytes]] = msgspec.field(default_factory=list)
+    """Price, quantity, side, time, and the connection; the scaled ints as texts, since 64 bits do not hold them."""
 
 
 class Overlap:
@@ -140,7 +141,7 @@ class Overlap:
     def repeats_liquidation(self, one: Liquidation, connection: bytes) -> bool:
         """Whether another connection has brought the same; notes it where not. One connection may say the same twice."""
         state = self.state
-        said = (one.price, one.quantity, one.side, one.exchange_time_micros)
+        said = (str(one.price), str(one.quantity), one.side, one.exchange_time_micros)
         for known in state.liquidations:
             if known[:4] == said and known[4] != connection:
                 state.liquidations.remove(known)  # each of two equal ones is repeated once

@@ -152,7 +152,9 @@ class RawPartition:
                 if kind == b"ws":
                     messages = decode(channel, value)
                 elif kind == b"lost":
-                    self._lose(record, channel, value.decode("utf-8", "replace"), receive_micros, out)
+                    self._lose(
+                        record, channel, value.decode("utf-8", "replace"), receive_micros, out, connection
+                    )
                     continue
                 else:
                     messages = self._decode(kind, channel, value)
@@ -174,7 +176,7 @@ class RawPartition:
             except FrameError as error:
                 work.dead_letters.append(DeadLetter(record, error))
                 if taking or kind == b"ws":
-                    self._lose(record, channel, "unreadable", receive_micros, out, torn=taking)
+                    self._lose(record, channel, "unreadable", receive_micros, out, connection, torn=taking)
         self.position = work.position = position
         return work
 
@@ -240,6 +242,7 @@ class RawPartition:
         reason: str,
         receive_micros: int,
         out: Events,
+        connection: bytes,
         *,
         torn: bool = False,
     ) -> None:
@@ -247,6 +250,7 @@ class RawPartition:
         key, offset = record.key or b"", record.offset
         instrument = self.instruments.get(key)
         if instrument is not None and offset >= instrument.resume_at:
+            instrument.connection = connection
             instrument.lose(channel, reason, ("ws", receive_micros, offset), out, torn=torn)
             self.needed.setdefault(key, offset)
 

@@ -21,9 +21,11 @@ def test_every_command_of_the_project_is_there() -> None:
         "bench",
         "check",
         "demo",
+        "gaps",
         "instruments",
         "platform",
         "produce",
+        "rebuild",
         "replay",
         "simulate",
         "sink",
@@ -32,6 +34,7 @@ def test_every_command_of_the_project_is_there() -> None:
         "subscriptions",
         "unsubscribe",
         "up",
+        "verify",
         "worker",
     ]
 

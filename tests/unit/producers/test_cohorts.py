@@ -52,7 +52,8 @@ def trades(collected: Collected, wire_symbol: str) -> list[int]:
     return [
         json.loads(value or b"")["data"]["t"]
         for _, key, value, headers in collected.writer.records
-        if key == wire_symbol.encode() and dict(headers)["channel"] == b"trade"
+        if key == wire_symbol.encode()
+        and tuple(map(dict(headers).get, ("kind", "channel"))) == (b"ws", b"trade")
     ]
 
 

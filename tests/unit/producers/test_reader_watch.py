@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection
 
 from producers import reader_watch
@@ -20,10 +20,24 @@ from venues.interface import Route
 from venues.registry import venue
 
 
-@pytest.fixture(autouse=True)
-def fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that was used before writes where it wrote then, and cannot be captured."""
-    monkeypatch.setattr(reader_watch, "_log", structlog.get_logger())
+class Said:
+    """In place of the log."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, object]] = []
+
+    def info(self, event: str, **facts: object) -> None:
+        self.lines.append({"event": event, **facts})
+
+    warning = info
+
+
+@contextmanager
+def capture_logs() -> Iterator[list[dict[str, object]]]:
+    said = Said()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader_watch, "_log", said)
+        yield said.lines
 
 
 class Reader:

@@ -11,7 +11,7 @@ import pytest
 
 from bookmill.settings import WorkerSettings
 from schemas.catalogue import LIQUIDATIONS, SPREADS, TRADES
-from streams.checkpoints import _read, pack, restore
+from streams.checkpoints import pack, read_one, restore
 from streams.instrument import Instrument
 from streams.mill import OwnedPartition
 from streams.overlap import Overlap, line_of
@@ -86,7 +86,7 @@ def test_a_take_over_with_any_lag_gives_the_book_of_one_connection(seed: int) ->
     alone = partition()
     assert found == tops(alone, [IMAGE, *(change(number, number * 100, A) for number in range(1, 80))])
     assert only(raw).synchronizer.counters.gaps == 0
-    assert only(raw).settled
+    assert not only(raw).overlap.ahead
 
 
 def test_a_hole_between_two_producers_is_a_gap_at_once() -> None:
@@ -118,14 +118,14 @@ def test_what_was_ahead_when_the_first_ended_too_early_is_kept_for_the_image() -
     assert len(work.events.spreads) == 17
 
 
-def test_while_something_is_ahead_of_a_book_it_is_not_settled() -> None:
+def test_a_change_ahead_of_a_book_waits_for_those_between() -> None:
     raw = partition()
     raw.process(numbered([IMAGE, *(change(n, n * 100, A) for n in range(1, 6)), change(8, 510, B)]))
     assert only(raw).synchronizer.phase is Phase.LIVE
-    assert not only(raw).settled
+    assert only(raw).overlap.ahead
 
 
-def test_no_checkpoint_is_taken_of_a_book_that_is_not_settled() -> None:
+def test_no_checkpoint_is_taken_while_changes_wait() -> None:
     raw = partition()
     owned = OwnedPartition(raw)
     ahead = [IMAGE, *(change(n, n * 100, A) for n in range(1, 6)), change(8, 510, B)]
@@ -157,9 +157,9 @@ def test_a_checkpoint_in_an_overlap_goes_on_with_the_same_events() -> None:
     for cut in range(20, len(records), 101):
         straight = partition()
         straight.process(records[:cut])
-        if not only(straight).settled:
+        if only(straight).overlap.ahead:
             continue
-        checkpoint = _read(pack(straight, only(straight)), "checkpoints.books", 0, 0)
+        checkpoint = read_one(pack(straight, only(straight)), straight, straight.position)
         assert checkpoint is not None
         expected = straight.process(records[cut:]).events
         taken_over = partition()
@@ -180,7 +180,7 @@ def test_trades_of_two_connections_are_told_once() -> None:
     work = raw.process(numbered(both))
     numbers = [int(read(TRADES, value)["trade_id"]) for _, value, _ in work.events.trades]
     assert sorted(numbers) == list(range(1, 16))
-    assert only(raw).repeated_trades == 5
+    assert only(raw).trades.repeated == 5
 
 
 def test_best_prices_of_two_connections_are_told_once_and_none_is_lost() -> None:
