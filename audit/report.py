@@ -60,7 +60,8 @@ def sentences(found: Findings) -> Iterator[str]:
             yield f"{one.table} of {one.instrument}: {wrong}; the first is {one.example}"
     for hole in found.lost_frames:
         ranges = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in hole.ranges)
-        yield f"{hole.topic}: {hole.frames:,} frames of connection {hole.connection} were lost in its producer: {ranges}"
+        end = ", as producers have written down (see bookmill gaps)" if hole.told else ""
+        yield f"{hole.topic}: {hole.frames:,} frames of connection {hole.connection} were lost in its producer{end}: {ranges}"
     for hole_of in found.untold:
         yield (
             f"trades of {hole_of.instrument}: {hole_of.trades:,} numbers are missing in {hole_of.holes:,} places that the ledger of gaps does not"
@@ -96,8 +97,8 @@ def _answer(found: Findings) -> str:
     parts = [f"{count:,} {name}" for name, count in wrong.items() if count]
     if found.untold:
         parts.append(f"{sum(one.trades for one in found.untold):,} trades missing that no gap tells")
-    if found.lost_frames:
-        parts.append(f"{sum(hole.frames for hole in found.lost_frames):,} frames lost before Kafka")
+    if lost := sum(hole.frames for hole in found.lost_frames if not hole.told):
+        parts.append(f"{lost:,} frames lost before Kafka that nobody has written down")
     return f"ClickHouse does not have what the raw topics give: {', '.join(parts)}."
 
 

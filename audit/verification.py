@@ -51,7 +51,8 @@ class Findings:
     @property
     def good(self) -> bool:
         """Whether nothing is wrong."""
-        return not self.lost_frames and not self.untold and all(one.good for one in self.compared)
+        lost = any(not hole.told for hole in self.lost_frames)
+        return not lost and not self.untold and all(one.good for one in self.compared)
 
 
 @dataclass

@@ -91,6 +91,8 @@ def run(
     steps = schedule(seed, seconds, processes_live=processes_live)
     result = Result(seed, steps)
     started_s = time.monotonic()
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-", dir=keep))
     before = _children()
     with Stage(platform, folder, seed=seed, say=say) as stage:

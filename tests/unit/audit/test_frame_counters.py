@@ -27,6 +27,19 @@ def batch(
     return Batch([Record(offset, b"k", b"v", each) for offset, each in enumerate(headers)], first_ms, last_ms)
 
 
+def said(reason: bytes, *, connection: bytes, received_ns: int) -> Batch:
+    """A producer's word."""
+    headers = (
+        ("receive_time_ns", b"%d" % received_ns),
+        ("kind", b"lost"),
+        ("channel", b"depth"),
+        ("connection", connection),
+        ("frame", b"0"),
+        ("symbol", b"BTC-USDT"),
+    )
+    return Batch([Record(0, b"k", reason, headers)], 100, 200)
+
+
 def counters(*batches: Batch, since_ms: int = 0, until_ms: int = 1000) -> FrameCounters:
     made = FrameCounters(since_ms, until_ms)
     for each in batches:
@@ -82,3 +95,24 @@ def test_headers_nobody_wrote_are_passed_over(number: bytes | None) -> None:
     bare = batch([0])
     bare.records[0].headers = ()
     assert holes("raw.x", [counters(strange, bare, batch([1, 2]))]) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        (said(b"start", connection=b"c2", received_ns=2), True),
+        (said(b"joined", connection=b"c2", received_ns=2), True),
+        (said(b"start", connection=b"c2", received_ns=1), False),
+        (said(b"disconnect", connection=b"c2", received_ns=2), False),
+        (said(b"undelivered", connection=b"c1", received_ns=1), True),
+    ],
+)
+def test_what_a_producer_took_with_it_is_told_where_the_next_one_says_so(word: Batch, told: bool) -> None:
+    [hole] = holes("raw.x", [counters(batch([0, 1, 2, 5])), counters(word)])
+    assert (hole.frames, hole.told) == (2, told)
+
+
+def test_what_was_lost_long_before_a_producer_ended_is_not_told_by_its_end() -> None:
+    many = batch([0, *range(2, 300_000)])
+    [hole] = holes("raw.x", [counters(many, said(b"start", connection=b"c2", received_ns=2))])
+    assert not hole.told

@@ -42,7 +42,7 @@ def test_what_is_wrong_is_named_with_an_example() -> None:
     assert list(sentences(found)) == [
         "trades of binance.spot.BTC-USDT: 1 missing, 1 double; the first is raw.binance.spot/3/7/0",
         "raw.binance.spot: 3 frames of connection c1 were lost in its producer: 5-6, 9",
-        "ClickHouse does not have what the raw topics give: 1 missing, 1 double, 3 frames lost before Kafka.",
+        "ClickHouse does not have what the raw topics give: 1 missing, 1 double, 3 frames lost before Kafka that nobody has written down.",
     ]
 
 
