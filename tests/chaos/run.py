@@ -29,7 +29,6 @@ from tests.chaos.letters import Log
 from tests.chaos.schedule import Step, schedule, text
 from tests.chaos.stage import Stage, StuckError
 from tests.chaos.tables import Tables
-from tests.integration.parts import environment
 
 __all__ = ["Result", "run"]
 
@@ -184,7 +183,7 @@ def _judge(stage: Stage, tables: Tables, log: Log, result: Result) -> None:
 def _verify(stage: Stage, verdict: Verdict) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bookmill", "verify", "--json"],
-        env=environment(stage.settings),
+        env=stage.environment(),
         capture_output=True,
         text=True,
         timeout=_VERIFY_S,

@@ -91,7 +91,7 @@ class Stage:
                 registry=RegistrySettings(url=self.registry.url),
                 clickhouse=ClickHouseSettings(url=self.clickhouse.url, database=self.name),
             )
-            self.fleet = Fleet(self._environment, self.folder, self.excused, self._say)
+            self.fleet = Fleet(self.environment, self.folder, self.excused, self._say)
             opened.callback(self.fleet.abandon)
             self._opened = opened.pop_all()
         return self
@@ -108,7 +108,8 @@ class Stage:
                 ended_s > min(since_s, time.monotonic() - _EXCUSED_S) for ended_s in self._outages.values()
             )
 
-    def _environment(self) -> Mapping[str, str]:
+    def environment(self) -> Mapping[str, str]:
+        """What makes a process one of this stage."""
         markets: dict[str, dict[str, Any]] = {}
         for name, symbols in self.exchanges.symbols.items():
             exchange, _, market = name.partition(".")
