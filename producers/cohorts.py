@@ -19,7 +19,8 @@ from typing import Protocol
 import structlog
 
 from producers.failover import Carried, Carrier, carried
-from producers.line import Line, LineCounts, LineState
+from producers.line import Line
+from producers.line_connections import LineCounts, LineState
 from producers.stream import Stream
 from venues.interface import ConnectionPlan, Route, StreamOptions, Venue
 

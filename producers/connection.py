@@ -118,6 +118,15 @@ class Connection:
         """Whether it has ended, or was never begun."""
         return self.task is None or self.task.done()
 
+    async def ends_within(self, timeout_s: float) -> bool:
+        """Whether it ends within that time."""
+        if self.task is None:
+            return True
+        done, _ = await asyncio.wait({self.task}, timeout=timeout_s)
+        for task in done:
+            task.result()  # a bug in the reader ends the process, not the connection
+        return bool(done)
+
     def send(self, requests: Iterable[str]) -> None:
         """Send texts, after those that wait already, at the exchange's pace."""
         self._requests.extend(requests)

@@ -18,7 +18,8 @@ from producers.dead_letters import write_dead_letter
 from producers.instruments import choose
 from producers.kafka_writer import KafkaWriter
 from producers.ledger import Ledger
-from producers.line import Line, LineState
+from producers.line import Line
+from producers.line_connections import LineState
 from producers.listing import InstrumentLog, Listing
 from producers.openings import Openings
 from producers.polling import Polling

@@ -15,7 +15,7 @@ from producers.connection import QUEUE_FRAMES, Connection
 from producers.control import ControlReader
 from producers.hand_over import MOST_FRAMES
 from producers.kafka_writer import KafkaWriter
-from producers.line import LineCounts
+from producers.line_connections import LineCounts
 from producers.loop_watch import STALL_S, LoopWatch
 from producers.market import Market
 from producers.reader_watch import ReaderWatch

@@ -18,7 +18,7 @@ import msgspec
 
 from bookmill.settings import MarketSettings, ProducerSettings, WorkerSettings
 from producers.kafka_writer import Headers, KafkaWriter
-from producers.line import LineCounts
+from producers.line_connections import LineCounts
 from producers.listing import InstrumentLog
 from producers.market import Market
 from schemas.catalogue import EVENT_TOPICS, dead_letters, raw

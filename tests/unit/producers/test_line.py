@@ -13,7 +13,8 @@ from websockets.asyncio.server import ServerConnection
 from bookmill.settings import ProducerSettings
 from producers.connection import Answer
 from producers.kafka_writer import KafkaWriter
-from producers.line import Line, LineState
+from producers.line import Line
+from producers.line_connections import LineState
 from producers.stream import Stream
 from tests.unit.producers.fakes import Exchange, FakeWriter, envelope, until
 from venues.binance import BinanceSpot
