@@ -3,54 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
 from typing import Any
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from bookmill.buffers import Buffer, buffer_metrics, buffer_statistics
 from bookmill.settings import ProducerSettings
-from producers.backfill import BackfillCounts
 from producers.connection import QUEUE_FRAMES, Connection
 from producers.control import ControlReader
 from producers.hand_over import MOST_FRAMES
 from producers.kafka_writer import KafkaWriter
-from producers.line_connections import LineCounts
 from producers.loop_watch import STALL_S, LoopWatch
 from producers.market import Market
+from producers.market_figures import COUNTERS, ages_s, counted, figures
 from producers.reader_watch import ReaderWatch
 from producers.sharing import Sharing
 from producers.stream import Stream
 
 __all__ = ["ProducerPart"]
-
-_COUNTERS = {
-    "frames": "Frames written to the raw topic.",
-    "bytes": "Bytes of these frames.",
-    "repeated": "Frames that two connections brought during a hand-over, written once.",
-    "errors": "Refusals by the exchange on a socket.",
-    "dead_letters": "Frames that are neither data nor an answer we know.",
-    "opened": "Connections opened.",
-    "lost": "Connections that ended unasked.",
-    "replaced": "Connections replaced by a successor.",
-    "failures": "Attempts to connect that failed.",
-    "snapshots": "Depth snapshots written to the raw topic.",
-    "snapshots_refused": "Snapshot requests the exchange refused for good.",
-    "snapshots_expired": "Snapshot requests that grew too old.",
-    "backfills": "Requests for missing trades that were asked to the end.",
-    "backfills_incomplete": "Of these, those of which the exchange has not told all.",
-    "backfills_refused": "Of these, those the exchange refused.",
-    "backfills_unreadable": "Requests for missing trades given up for an answer that was none.",
-    "backfills_expired": "Requests for missing trades that grew too old, or were given up.",
-    "backfills_overflowed": "Requests for missing trades that found too many others waiting.",
-    "backfill_pages": "Answers with past trades written to the raw topic.",
-    "backfill_trades": "Trades in them.",
-    "rest_refused": "REST calls refused for their number (429, 418, 403).",
-    "polls": "Questions asked over REST in a socket's stead.",
-    "poll_errors": "Of these, those without a good answer.",
-    "polled_records": "Answers written to the raw topic.",
-    "poll_gaps": "Answers whose trades did not reach back to those before.",
-}
 
 
 class ProducerPart:
@@ -89,7 +59,7 @@ class ProducerPart:
     def statistics(self) -> dict[str, Any]:
         """Totals, the buffer towards Kafka, and each market."""
         writer = self._writer
-        by_market = {market.name: _counters(market) for market in self._markets}
+        by_market = {market.name: counted(market) for market in self._markets}
         return {
             "frames": sum(each["frames"] for each in by_market.values()),
             "bytes": sum(each["bytes"] for each in by_market.values()),
@@ -108,7 +78,7 @@ class ProducerPart:
             "loop_longest_stall_s": round(self.loop.longest_s, 3),
             "loop_busiest_s": round(self.loop.busiest_s, 3),
             **({"subscriptions": self._sharing.statistics()} if self._sharing else {}),
-            "markets": {market.name: _market(market, by_market[market.name]) for market in self._markets},
+            "markets": {market.name: figures(market, by_market[market.name]) for market in self._markets},
         }
 
     def metrics(self) -> Iterable[Metric]:
@@ -143,10 +113,10 @@ class ProducerPart:
             value=self.readers.behind_s,
         )
         yield from buffer_metrics(self._buffers())
-        counters = {market.name: _counters(market) for market in self._markets}
-        for name, text in _COUNTERS.items():
+        by_market = {market.name: counted(market) for market in self._markets}
+        for name, text in COUNTERS.items():
             family = CounterMetricFamily(f"bookmill_producer_{name}", text, labels=["market"])
-            for market, values in counters.items():
+            for market, values in by_market.items():
                 family.add_metric([market], values[name])
             yield family
         yield from self._gauges()
@@ -198,7 +168,7 @@ class ProducerPart:
             polled.add_metric([market.name], market.polling.instruments)
             connected.add_metric([market.name], market.state in {"connected", "polling"})
             weight.add_metric([market.name], market.rest.spending()[0])
-            for stream, age_s in market.ages_s().items():
+            for stream, age_s in ages_s(market).items():
                 if age_s is not None:
                     age.add_metric([market.name, stream], age_s)
         yield from (connected, weight, age, polled)
@@ -209,58 +179,3 @@ class ProducerPart:
             for state, count in self._sharing.subscriptions.states().items():
                 states.add_metric([state], count)
             yield states
-
-
-def _counters(market: Market) -> dict[str, int]:
-    snapshots = market.snapshots.counts if market.snapshots else None
-    backfills = market.backfills.counts if market.backfills else BackfillCounts()
-    polling = market.polling.counts
-    past = market.cohorts.past
-    lines = {
-        each.name: past[each.name] + sum(getattr(line.counts, each.name) for line in market.lines)
-        for each in fields(LineCounts)
-    }
-    return {
-        "frames": past["frames"] + sum(stream.frames for stream in market.streams),
-        "bytes": past["bytes"] + sum(stream.bytes for stream in market.streams),
-        "repeated": past["repeated"] + sum(stream.repeated for stream in market.streams),
-        "errors": market.errors,
-        "dead_letters": market.strange,
-        **lines,
-        "snapshots": snapshots.served if snapshots else 0,
-        "snapshots_refused": snapshots.refused if snapshots else 0,
-        "snapshots_expired": snapshots.expired if snapshots else 0,
-        "backfills": backfills.served,
-        "backfills_incomplete": backfills.incomplete,
-        "backfills_refused": backfills.refused,
-        "backfills_unreadable": backfills.unreadable,
-        "backfills_expired": backfills.expired,
-        "backfills_overflowed": backfills.overflowed,
-        "backfill_pages": backfills.pages,
-        "backfill_trades": backfills.trades,
-        "rest_refused": market.rest.counts.refused,
-        "polls": polling.polls,
-        "poll_errors": polling.failed,
-        "polled_records": polling.records,
-        "poll_gaps": polling.gaps,
-    }
-
-
-def _market(market: Market, counters: dict[str, int]) -> dict[str, Any]:
-    used, blocked_s = market.rest.spending()
-    return {
-        "state": market.state,
-        **counters,
-        "connections": sum(line.state.value == "connected" for line in market.lines),
-        "missing": [name for line in market.lines for name in line.missing],
-        "unknown_symbols": list(market.unknown),
-        "polling": market.polling.instruments,
-        "snapshots_waiting": market.snapshots.waiting if market.snapshots else 0,
-        "backfills_waiting": market.backfills.waiting if market.backfills else 0,
-        "rest": asdict(market.rest.counts),
-        "weight_account": market.rest.account.name,
-        "weight_used": used,
-        "weight_limit": market.rest.account.own_limit,
-        "blocked_s": round(blocked_s, 1),
-        "age_s": market.ages_s(),
-    }
