@@ -10,7 +10,7 @@ from bench.many_books import Books
 from bookmill.errors import BookmillError
 from bookmill.settings import WorkerSettings
 from schemas.catalogue import EVENT_TOPICS
-from streams.mill import OwnedPartition
+from streams.owned import OwnedPartition
 from streams.partition import RawPartition
 from venues.registry import venue
 

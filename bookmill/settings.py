@@ -234,6 +234,11 @@ class WorkerSettings(_Section):
     session_timeout_s: float = Field(12.0, gt=0)
     """A worker silent for so long loses its partitions to the others."""
 
+    @property
+    def backfill_patience_s(self) -> float:
+        """How long after the first request missing trades are waited for; then they have been asked for for the last time."""
+        return self.backfill_retry_s * (2.0 ** min(self.backfill_attempts, 100) - 1)
+
 
 class SinkSettings(_Section):
     """Batches and retries of a sink."""

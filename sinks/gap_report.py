@@ -6,7 +6,7 @@ Exact: times are whole microseconds, shares are rounded down, so that 100 % is a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -14,54 +14,12 @@ from typing import Any
 
 from rich.table import Table
 
-__all__ = ["Choice", "Completeness", "Gap", "Report"]
+from sinks.ledger import Ask, Choice, Gap, read_gaps, rows
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+__all__ = ["Completeness", "Report"]
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS = Decimal("0.0001")
-
-Ask = Callable[[str], bytes]
-"""Sends a query to ClickHouse and returns the answer, one JSON object a line."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which part of the ledger. Empty texts: all."""
-
-    since_micros: int
-    exchange: str = ""
-    symbol: str = ""
-    only_open: bool = False
-
-    def where(self) -> str:
-        """The condition on instruments."""
-        wanted = {"exchange": self.exchange, "symbol": self.symbol}
-        return " AND ".join([f"{name} = {_quoted(text)}" for name, text in wanted.items() if text] or ["1"])
-
-
-@dataclass(frozen=True)
-class Gap:
-    """One gap as it stands; times in µs since the epoch."""
-
-    exchange: str
-    market: str
-    symbol: str
-    stream: str
-    cause: str
-    gap: str
-    expected: str | None
-    seen: str | None
-    opened_micros: int
-    closed_micros: int | None
-    missed: int | None
-    attempts: int
-    healed: str
-    complete: bool
-
-    @property
-    def instrument(self) -> str:
-        """``exchange.market.symbol``."""
-        return f"{self.exchange}.{self.market}.{self.symbol}"
 
 
 @dataclass(frozen=True)
@@ -88,16 +46,7 @@ class Report:
     def read(cls, ask: Ask, choice: Choice) -> Report:
         """Ask ClickHouse."""
         since = f"fromUnixTimestamp64Micro({choice.since_micros})"
-        rows = _rows(
-            ask(
-                "SELECT exchange, market, symbol, stream, cause, gap, expected, seen,"  # noqa: S608  quoted
-                " toUnixTimestamp64Micro(opened_time) AS opened_micros,"
-                " toUnixTimestamp64Micro(closed_time) AS closed_micros, missed, attempts, healed, complete"
-                f" FROM gaps_now WHERE {choice.where()} AND (closed_time IS NULL OR closed_time >= {since})"
-                " ORDER BY opened_time, gap"
-            )
-        )
-        gaps = [_gap(row) for row in rows]
+        gaps = read_gaps(ask, choice)
         books = _by_instrument(
             ask(
                 "SELECT exchange, market, symbol, toUnixTimestamp64Micro(min(receive_time)) AS first,"  # noqa: S608
@@ -118,7 +67,7 @@ class Report:
             )
             for name in names
         ]
-        shown = [gap for gap in gaps if gap.closed_micros is None] if choice.only_open else gaps
+        shown = [gap for gap in gaps if gap.state in ("open", "given up")] if choice.only_open else gaps
         return cls(shown, instruments)
 
     def as_json(self) -> str:
@@ -155,26 +104,19 @@ def _gap_table(gaps: Sequence[Gap]) -> Table:
     table.add_column("healed")
     table.add_column("complete")
     for gap in gaps:
-        closed = gap.closed_micros
+        over = gap.over_micros
+        lasted = "" if over is None else f"{Decimal(over - gap.opened_micros) / 1_000_000:.3f} s"
         table.add_row(
             f"{_EPOCH + timedelta(microseconds=gap.opened_micros):%Y-%m-%d %H:%M:%S}",
             gap.instrument,
             gap.stream,
             gap.cause,
-            "open" if closed is None else f"{Decimal(closed - gap.opened_micros) / 1_000_000:.3f} s",
+            f"at most {lasted}" if gap.state == "superseded" else lasted or gap.state,
             "" if gap.missed is None else f"{gap.missed:,}",
-            "" if closed is None else gap.healed,
-            "" if closed is None else "yes" if gap.complete else "no",
+            {"closed": gap.healed, "superseded": "superseded"}.get(gap.state, ""),
+            "" if gap.state == "open" else "yes" if gap.complete else "no",
         )
     return table
-
-
-def _gap(row: Mapping[str, Any]) -> Gap:
-    numbers = {
-        name: None if row[name] is None else int(row[name])
-        for name in ("opened_micros", "closed_micros", "missed", "attempts")
-    }
-    return Gap(**{**row, **numbers, "complete": bool(row["complete"])})
 
 
 def _completeness(
@@ -196,10 +138,10 @@ def _live(gaps: Sequence[Gap], first_micros: int, last_micros: int) -> str:
     """The part of the time from the first book to the last, or to the end of what is lost, in which the book was live."""
     lost = [gap for gap in gaps if gap.stream == "book" and gap.cause != "time"]
     first_micros = min([first_micros, *(gap.opened_micros for gap in lost)])
-    last_micros = max([last_micros, *(gap.closed_micros or 0 for gap in lost)])
+    last_micros = max([last_micros, *(gap.over_micros or 0 for gap in lost)])
     all_micros = max(1, last_micros - first_micros)
     dead_micros = sum(
-        max(0, min(gap.closed_micros or last_micros, last_micros) - gap.opened_micros) for gap in lost
+        max(0, min(gap.over_micros or last_micros, last_micros) - gap.opened_micros) for gap in lost
     )
     return _share(all_micros - dead_micros, all_micros)
 
@@ -213,12 +155,4 @@ def _percent(share: str | None) -> str:
 
 
 def _by_instrument(answer: bytes) -> dict[str, Mapping[str, Any]]:
-    return {f"{row['exchange']}.{row['market']}.{row['symbol']}": row for row in _rows(answer)}
-
-
-def _rows(answer: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in answer.splitlines() if line.strip()]
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return {f"{row['exchange']}.{row['market']}.{row['symbol']}": row for row in rows(answer)}

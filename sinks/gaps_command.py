@@ -11,6 +11,8 @@ from bookmill.since import SINCE
 __all__ = ["gaps"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KEPT_S = 366 * 86_400
+"""Longer than rows are kept."""
 _WIDE = 200
 """Characters of a line where nobody's terminal says how many: nothing is cut off for a file."""
 
@@ -25,13 +27,14 @@ _WIDE = 200
 )
 @click.option("--exchange", default="", help="Only this exchange.")
 @click.option("--symbol", default="", help="Only this symbol: BTC-USDT.")
-@click.option("--open", "only_open", is_flag=True, help="Only gaps that are still open.")
+@click.option("--open", "only_open", is_flag=True, help="Only gaps that are still open, or given up.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 def gaps(since: datetime, exchange: str, symbol: str, *, only_open: bool, as_json: bool) -> None:
     """Show the gaps of the data, and how complete each instrument is.
 
     A gap has a cause (a hole in an exchange's numbers, a lost connection, a checksum …) and an end: how it was healed and
-    whether all is there again. Below them, per instrument: the part of the time its book was live, and the part of its trades that is
+    whether all is there again. "given up": missing trades were asked for worker.backfill_attempts times, and will not be again.
+    "superseded": nobody has said that it ended, but later data show it. Below them, per instrument: the part of the time its book was live, and the part of its trades that is
     stored. Reads the tables gaps, trades and book_snapshots; the view gaps_now has one row a gap for queries of your own.
 
     \b
@@ -44,11 +47,14 @@ def gaps(since: datetime, exchange: str, symbol: str, *, only_open: bool, as_jso
     from rich.console import Console
 
     from bookmill import addresses, settings_loading
-    from sinks.gap_report import Choice, Report
+    from sinks.gap_report import Report
+    from sinks.ledger import Choice
     from sinks.query import run_query
 
-    choice = Choice((since - _EPOCH) // timedelta(microseconds=1), exchange, symbol, only_open)
     settings = settings_loading.load()
+    patience = timedelta(seconds=min(settings.worker.backfill_patience_s, _KEPT_S))
+    given_up = datetime.now(UTC) - patience
+    choice = Choice(_micros(since), exchange, symbol, only_open, _micros(given_up))
     url = settings.clickhouse.url or addresses.resolve(settings).clickhouse
 
     def ask(query: str) -> bytes:
@@ -61,3 +67,7 @@ def gaps(since: datetime, exchange: str, symbol: str, *, only_open: bool, as_jso
     console = Console(width=None if Console().is_terminal else _WIDE)
     for table in report.tables():
         console.print(table)
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)

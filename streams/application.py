@@ -148,8 +148,8 @@ def create_app(prepared: Prepared) -> WorkerApp:
         await _commit(app, mill, await mill.finish(_FINISH_S))
 
     @app.on_partitions_assigned.connect
-    async def forget_others(_: Any, /, *arguments: Any, **__: Any) -> None:
-        mill.keep_only(arguments[0])
+    async def take_over(_: Any, /, *arguments: Any, **__: Any) -> None:
+        mill.own(arguments[0])
         _log.info("partitions assigned", count=mill.assigned)
 
     @app.on_before_shutdown.connect

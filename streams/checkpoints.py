@@ -15,14 +15,10 @@ from __future__ import annotations
 import copy
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
-import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from bookmill.errors import UnavailableError
 from schemas.gap_events import Cause
 from streams.gaps import Gap
 from streams.instrument import Instrument
@@ -33,11 +29,8 @@ from streams.synchronizer import Phase
 from venues.messages import BookImage
 from venues.units import unit
 
-__all__ = ["Checkpoint", "FlowState", "Found", "pack", "read_checkpoints", "read_one", "restore"]
+__all__ = ["Checkpoint", "FlowState", "RawLog", "pack", "read_one", "restore"]
 
-_log = structlog.get_logger(__name__)
-_TIMEOUT_S = 30.0
-_POLL_S = 0.1
 _SUM = 4
 """Bytes of the checksum (CRC-32) in front of a checkpoint: one wrong bit in a level would be a wrong book."""
 
@@ -87,12 +80,11 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     overlap: OverlapState = msgspec.field(default_factory=OverlapState)
 
 
-@dataclass
-class Found:
-    """What the checkpoints' topic holds for a raw partition: the newest of each instrument, and how many were no use."""
+class RawLog(NamedTuple):
+    """One raw partition, as checkpoints are held against it: Kafka's own id of its topic, and the offset it ends at."""
 
-    checkpoints: list[Checkpoint] = field(default_factory=list)
-    refused: int = 0
+    incarnation: str
+    end: int
 
 
 _VERSION = 3
@@ -196,57 +188,8 @@ def _restore_gaps(instrument: Instrument, checkpoint: Checkpoint) -> None:
     instrument.last_receive_micros = max(checkpoint.received.values(), default=0)
 
 
-def read_checkpoints(
-    config: Mapping[str, Any], topic: str, partition: int, raw: RawPartition, raw_end: int
-) -> Found:
-    """The newest checkpoint of each instrument of ``raw``. Blocks: run it beside the event loop.
-
-    ``raw_end`` is the end of the raw partition. Raises :class:`UnavailableError`.
-    """
-    newest: dict[bytes, Checkpoint] = {}
-    refused: set[bytes] = set()
-    consumer = Consumer({**config, "group.id": "bookmill-checkpoints", "enable.auto.commit": False})
-    try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_TIMEOUT_S)
-        consumer.assign([TopicPartition(topic, partition, low)])
-        while low < high:
-            # It waits for so many records or the time: asking for more than there are, as compaction leaves it, costs all of it.
-            records = consumer.consume(min(1000, high - low), timeout=_POLL_S)
-            for record in records:
-                _require_good(record)
-                low = (record.offset() or 0) + 1
-                key = record.key() or b""
-                try:
-                    checkpoint = read_one(record.value(), raw, raw_end)
-                except ValueError as error:
-                    # One before it will not do: the partition may be committed past what that needs.
-                    newest.pop(key, None)
-                    refused.add(key)
-                    _log.warning(
-                        "checkpoint cannot be used, its book is resynchronized",
-                        topic=topic,
-                        partition=partition,
-                        offset=low - 1,
-                        reason=str(error),
-                    )
-                    continue
-                if checkpoint is None:
-                    continue
-                refused.discard(key)
-                known = newest.get(key)
-                if known is None or known.position <= checkpoint.position:
-                    newest[key] = checkpoint
-            if not records:
-                low = max(low, consumer.position([TopicPartition(topic, partition)])[0].offset)
-    except KafkaException as error:
-        raise UnavailableError(f"The checkpoints in {topic}/{partition} cannot be read: {error}.") from error
-    finally:
-        consumer.close()
-    return Found(list(newest.values()), len(refused))
-
-
-def read_one(value: bytes | None, raw: RawPartition, raw_end: int) -> Checkpoint | None:
-    """One record's checkpoint; None where it is none of ``raw``'s. Raises ValueError, with the reason, for one that is no use."""
+def read_one(value: bytes | None, raws: Mapping[str, RawLog]) -> Checkpoint | None:
+    """One record's checkpoint; None where it is of none of the ``raws`` (by topic). Raises ValueError, with the reason, for one that is no use."""
     if value is None:
         return None
     packed = value[_SUM:]
@@ -258,16 +201,11 @@ def read_one(value: bytes | None, raw: RawPartition, raw_end: int) -> Checkpoint
         raise ValueError(f"it is none: {error}") from error
     if checkpoint.version != _VERSION:
         raise ValueError(f"it is of version {checkpoint.version}, this is {_VERSION}")
-    if checkpoint.raw_topic != raw.topic:
+    raw = raws.get(checkpoint.raw_topic)
+    if raw is None:
         return None
     if checkpoint.incarnation != raw.incarnation:
-        raise ValueError(f"it is of a topic {raw.topic} that was deleted and made anew")
-    if checkpoint.position > raw_end:
-        raise ValueError(f"it stands at {checkpoint.position}, the raw partition ends at {raw_end}")
+        raise ValueError(f"it is of a topic {checkpoint.raw_topic} that was deleted and made anew")
+    if checkpoint.position > raw.end:
+        raise ValueError(f"it stands at {checkpoint.position}, the raw partition ends at {raw.end}")
     return checkpoint
-
-
-def _require_good(record: Message) -> None:
-    error = record.error()
-    if error is not None:
-        raise KafkaException(error)

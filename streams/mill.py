@@ -6,9 +6,7 @@ Independent of Faust, which only hands it batches (:meth:`Mill.process`) and tim
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -19,69 +17,20 @@ from faust.types import TP
 from bookmill.settings import WorkerSettings
 from schemas.catalogue import CHECKPOINTS, CONTROL_REQUESTS, EVENT_TOPICS, Topic, dead_letters
 from streams.backfills import BackfillRequests
-from streams.checkpoints import pack, read_checkpoints, restore
+from streams.checkpoints import restore
 from streams.dead_letters import error_headers
-from streams.output import Deliveries, Output
+from streams.output import Output
+from streams.owned import OwnedPartition
 from streams.partition import RawPartition, RawRecord, Work
 from streams.requests import ResyncRequests
+from streams.takeover import Takeover
 from venues.interface import Venue
 
-__all__ = ["Mill", "OwnedPartition"]
+__all__ = ["Mill"]
 
 _log = structlog.get_logger(__name__)
 _COMMIT_EVERY_S = 1.0
 _NEAR_END_BATCHES = 5
-
-
-class OwnedPartition:
-    """A raw partition this worker has been given, and how far its output is stored."""
-
-    def __init__(self, raw: RawPartition) -> None:
-        self.raw = raw
-        self.deliveries = Deliveries(raw.position)
-        self.highwater = raw.position
-        self.committed: tuple[int, str] = (-1, "")
-        self._checkpointed_s: dict[bytes, float] = {}
-        self._waiting: list[tuple[bytes, int, bytes]] = []
-        """Checkpoints taken, (instrument, position, value), that wait for the events they contain to be stored."""
-
-    @property
-    def lag(self) -> int:
-        """Raw records not yet processed."""
-        return max(0, self.highwater - self.raw.position)
-
-    def commit(self) -> tuple[int, str]:
-        """Offset and metadata to commit: covered by checkpoints and stored events; ``processed`` says how far events are stored."""
-        stored = self.deliveries.position
-        return min(self.raw.safe_position, stored), json.dumps({"processed": stored})
-
-    def take_checkpoints(self, interval_s: float, *, most: int) -> None:
-        """Pack up to ``most`` instruments whose last checkpoint is older than the interval; each has its own turn in it."""
-        now = time.monotonic()
-        for key in list(self.raw.needed):
-            turn = self._checkpointed_s.setdefault(key, now - zlib.crc32(key) % 1000 / 1000 * interval_s)
-            instrument = self.raw.instruments[key]
-            if (
-                now - turn < interval_s
-                or instrument.last_offset < instrument.checkpointed_at
-                or instrument.overlap.ahead
-                or key in self.raw.covering
-            ):
-                continue
-            self._checkpointed_s[key] = now
-            self._waiting.append((key, self.raw.position, pack(self.raw, instrument)))
-            self.raw.covering[key] = (self.raw.position, self.raw.first_needed(instrument))
-            most -= 1
-            if not most:
-                return
-
-    def storable_checkpoints(self) -> list[tuple[bytes, bytes]]:
-        """Instrument and value of the checkpoints whose events are all stored."""
-        ready = [
-            (key, value) for key, position, value in self._waiting if position <= self.deliveries.position
-        ]
-        self._waiting = [item for item in self._waiting if item[1] > self.deliveries.position]
-        return ready
 
 
 class Mill:
@@ -109,7 +58,7 @@ class Mill:
         self._incarnations = incarnations
         self._schema_ids = schema_ids
         self.output = output
-        self._client_config = client_config
+        self._takeover = Takeover(client_config, prefix + CHECKPOINTS.name, incarnations, self.counts)
         self.requests = ResyncRequests(schema_ids[CONTROL_REQUESTS], settings.resync_retry_s)
         self.backfills = BackfillRequests(
             schema_ids[CONTROL_REQUESTS], settings.backfill_retry_s, settings.backfill_attempts
@@ -117,10 +66,12 @@ class Mill:
         self._committed_s = 0.0
 
     async def process(self, tp: TP, records: Sequence[RawRecord], highwater: int) -> None:
-        """Process one batch of a partition and write what it gives."""
+        """Process one batch of a partition and write what it gives; nothing where the partition has gone to another worker meanwhile."""
         owned = self.owned.get(tp)
         if owned is None or owned.raw.position < records[0].offset:
-            owned = await self._open(tp, records[0].offset, highwater)
+            owned = await self._open(tp, records[0].offset)
+            if owned is None:
+                return
         owned.highwater = max(highwater, records[-1].offset + 1)
         work = owned.raw.process(records)
         await self._write(owned, work)
@@ -152,14 +103,16 @@ class Mill:
             if tp in self.owned:
                 self.owned[tp].committed = commit
 
-    def keep_only(self, assigned: Collection[TP]) -> None:
-        """Forget partitions that belong to another worker now."""
+    def own(self, assigned: Collection[TP]) -> None:
+        """Forget partitions that belong to another worker now, and begin to read the checkpoints of new ones."""
         self.assigned = len(set(assigned))
         for tp in self.owned.keys() - set(assigned):
             del self.owned[tp]
+        self._takeover.begin(assigned, known=self.owned.keys())
 
     async def finish(self, timeout_s: float) -> dict[TP, tuple[int, str]]:
         """Before leaving: store all events, then a checkpoint of every instrument; returns what is to be committed."""
+        self._takeover.stop()
         await asyncio.to_thread(self.output.flush, timeout_s)
         self.output.poll()
         for owned in self.owned.values():
@@ -169,29 +122,23 @@ class Mill:
         self.output.poll()
         return self.commits()
 
-    async def _open(self, tp: TP, offset: int, highwater: int) -> OwnedPartition:
-        venue = self._venues[tp.topic]
-        raw = RawPartition(venue, tp.topic, tp.partition, offset, self._schema_ids, self.settings)
-        raw.incarnation = self._incarnations[tp.topic]
-        found = await asyncio.to_thread(
-            read_checkpoints,
-            self._client_config,
-            self._prefix + CHECKPOINTS.name,
-            tp.partition,
-            raw,
-            highwater,
+    async def _open(self, tp: TP, offset: int) -> OwnedPartition | None:
+        checkpoints = await self._takeover.checkpoints(tp)
+        if checkpoints is None:
+            return None
+        raw = RawPartition(
+            self._venues[tp.topic], tp.topic, tp.partition, offset, self._schema_ids, self.settings
         )
-        restored = restore(raw, found.checkpoints)
+        raw.incarnation = self._incarnations[tp.topic]
+        restored = restore(raw, checkpoints)
         _log.info(
             "partition opened",
             topic=tp.topic,
             partition=tp.partition,
             offset=offset,
             books_restored=restored,
-            checkpoints_refused=found.refused,
         )
         self.counts["restored"] += restored
-        self.counts["checkpoints_refused"] += found.refused
         owned = self.owned[tp] = OwnedPartition(raw)
         return owned
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,8 +11,12 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from bookmill.settings import Settings
 from producers.control import ControlReader, Request
-from sinks.gap_report import Choice, Report
+from schemas.catalogue import BOOK_SNAPSHOTS, GAPS, TRADES
+from sinks.client import connect
+from sinks.gap_report import Report
+from sinks.ledger import Choice, read_gaps
 from sinks.query import run_query
+from sinks.tables import create_tables
 from tests.integration.parts import RunningPart, environment, wait_until
 from tests.integration.test_worker import prepared, write
 from tests.unit.streams.raw import depth, snapshot
@@ -74,3 +79,97 @@ def test_gaps_are_asked_for_closed_stored_and_shown(prepared: Settings, tmp_path
     span = next(one.span for one in asked if one.kind == "backfill")
     assert (span.first_id, span.last_id) == ("6", "7")
     assert (span.since_micros, span.until_micros) == (MICROS + 2000, MICROS + 3000)
+
+
+BEGIN = int(time.time()) - 86_400
+"""Times below are seconds from here: rows of long ago are not kept."""
+
+
+def at(second: float) -> str:
+    return f"toDateTime64('{BEGIN + second}', 6)"
+
+
+def fill(command: Callable[[str], object], database: str) -> None:
+    """Gaps of which most were never closed, and what came after them."""
+
+    def told(gap: str, stream: str, second: int, offset: int, **more: str) -> None:
+        row = {
+            "exchange": "'binance'",
+            "market": "'spot'",
+            "symbol": "'BTC-USDT'",
+            "source": "'ws'",
+            "gap": f"'{gap}'",
+            "stream": f"'{stream}'",
+            "phase": "'opened'",
+            "cause": "'sequence'",
+            "opened_time": at(second),
+            "receive_time": at(second + 0.5),
+            "source_offset": str(offset),
+            "inserted_time": str(BEGIN + second),
+            **more,
+        }
+        command(f"INSERT INTO {database}.gaps ({', '.join(row)}) VALUES ({', '.join(row.values())})")
+
+    def came(table: str, symbol: str, second: int, offset: int, **more: str) -> None:
+        row = {
+            "exchange": "'binance'",
+            "market": "'spot'",
+            "symbol": f"'{symbol}'",
+            "source": "'ws'",
+            "receive_time": at(second),
+            "source_offset": str(offset),
+            "inserted_time": str(BEGIN + second),
+            **more,
+        }
+        command(f"INSERT INTO {database}.{table} ({', '.join(row)}) VALUES ({', '.join(row.values())})")
+
+    told("lost, then live", "book", 1000, 10)
+    told("closed", "book", 2000, 20)
+    told("closed", "book", 2000, 21, phase="'closed'", closed_time=at(2001))
+    told("lost before another", "book", 2500, 30)
+    told("lost last", "book", 3000, 40)
+    told("wrong times", "book", 3000, 40, cause="'time'")
+    came("book_snapshots", "BTC-USDT", 1500, 15, state="'live'")
+    came("book_snapshots", "BTC-USDT", 2002, 22, state="'live'")
+    came("book_snapshots", "BTC-USDT", 3100, 39, state="'live'")  # another connection's, before it in the log
+    came("book_snapshots", "BTC-USDT", 3200, 41, state="'degraded'")
+    came("book_snapshots", "ETH-USDT", 3300, 50, state="'live'")
+    told("counted", "trades", 1000, 11, first_trade_id="5")
+    told("counted, lately", "trades", 9000, 91, first_trade_id="7")
+    told("by time", "trades", 1000, 12, symbol="'SOL-USDT'", cause="'silent'")
+    told("by time, silent since", "trades", 7000, 90, symbol="'SOL-USDT'", cause="'silent'")
+    came("trades", "SOL-USDT", 1600, 14)
+    told("first", "ticker", 1000, 12, cause="'disconnect'")
+    told("second", "ticker", 1100, 13, cause="'disconnect'")
+
+
+STATES = {
+    "lost, then live": ("superseded", 1500),
+    "closed": ("closed", 2001),
+    "lost before another": ("superseded", 3000),
+    "lost last": ("open", None),
+    "wrong times": ("open", None),
+    "counted": ("given up", None),
+    "counted, lately": ("open", None),
+    "by time": ("given up", None),
+    "by time, silent since": ("open", None),
+    "first": ("superseded", 1100),
+    "second": ("open", None),
+}
+
+
+def read(ask: Callable[[str], bytes]) -> dict[str, tuple[str, int | None]]:
+    found = read_gaps(ask, Choice(0, given_up_micros=(BEGIN + 5000) * 1_000_000))
+    return {one.gap: (one.state, one.over_micros and one.over_micros // 1_000_000 - BEGIN) for one in found}
+
+
+def test_of_gaps_that_nobody_closed_it_is_told_what_became_of_them(settings: Settings) -> None:
+    url, database = settings.clickhouse.url or "", settings.clickhouse.database
+    client = connect(settings.clickhouse, url)
+    create_tables(client, database, [GAPS, BOOK_SNAPSHOTS, TRADES])
+    fill(client.command, database)
+
+    def ask(query: str) -> bytes:
+        return b"".join(run_query(settings.clickhouse, url, query, "JSONEachRow"))
+
+    assert read(ask) == STATES

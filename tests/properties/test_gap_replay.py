@@ -19,7 +19,7 @@ from schemas.event_id import event_id
 from streams.checkpoints import pack, read_one, restore
 from streams.emitter import Events
 from streams.partition import RawPartition
-from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, read, record, snapshot
+from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, logs, read, record, snapshot
 from tests.unit.streams.test_gaps import NOW_MS, WithHistory, end, lost, pages, sold
 
 KINDS = ("diff",) * 6 + ("trade",) * 6 + ("snapshot", "pages", "end", "lost", "junk", "ticker")
@@ -72,7 +72,7 @@ def test_any_cut_gives_the_same_events_with_the_same_ids(steps: list[tuple[str, 
     before = first.process(records[:cut]).events
     checkpoints = []
     for key, instrument in first.instruments.items():
-        checkpoint = read_one(pack(first, instrument), first, first.position)
+        checkpoint = read_one(pack(first, instrument), logs(first, first.position))
         assert checkpoint is not None
         checkpoints.append(checkpoint)
         first.covering[key] = (first.position, first.first_needed(instrument))

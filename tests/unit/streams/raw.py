@@ -12,6 +12,8 @@ import fastavro
 
 from schemas.catalogue import EVENT_TOPICS, Topic
 from schemas.raw_record import Kind, RawHeaders
+from streams.checkpoints import RawLog
+from streams.partition import RawPartition
 
 SCHEMA_IDS = {topic: number for number, topic in enumerate(EVENT_TOPICS, 1)}
 TOPIC = "raw.binance.spot"
@@ -86,3 +88,8 @@ def read(topic: Topic, value: bytes) -> dict[str, Any]:
     event = fastavro.schemaless_reader(io.BytesIO(value[5:]), fastavro.parse_schema(topic.schema), None)
     assert isinstance(event, dict)
     return event
+
+
+def logs(raw: RawPartition, end: int) -> dict[str, RawLog]:
+    """The raw partition as its checkpoints are held against it, where it ends at ``end``."""
+    return {raw.topic: RawLog(raw.incarnation, end)}

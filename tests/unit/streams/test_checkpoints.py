@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from bookmill.settings import WorkerSettings
 from streams.checkpoints import _decode, _encode, pack, read_one, restore
 from streams.emitter import Events
-from streams.mill import OwnedPartition
+from streams.owned import OwnedPartition
 from streams.packed_levels import pack_levels, unpack_levels
 from streams.partition import RawPartition
-from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, snapshot, ticker, trade
+from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, logs, snapshot, ticker, trade
 from venues.binance import BinanceSpot
 
 
@@ -52,7 +52,7 @@ def test_a_restored_book_gives_the_same_events_with_the_same_ids() -> None:
     straight = partition()
     straight.process(records[:300])
     [instrument] = straight.instruments.values()
-    checkpoint = read_one(pack(straight, instrument), straight, 600)
+    checkpoint = read_one(pack(straight, instrument), logs(straight, 600))
     assert checkpoint is not None
     expected = straight.process(records[300:]).events
 
@@ -69,7 +69,7 @@ def test_what_a_checkpoint_contains_is_passed_over() -> None:
     records = day(300)
     straight = partition()
     straight.process(records[:200])
-    checkpoint = read_one(pack(straight, straight.instruments[b"BTCUSDT"]), straight, 300)
+    checkpoint = read_one(pack(straight, straight.instruments[b"BTCUSDT"]), logs(straight, 300))
     assert checkpoint is not None
     taken_over = partition(100)
     restore(taken_over, [checkpoint])
@@ -103,21 +103,21 @@ def test_a_checkpoint_of_another_time_is_refused_with_the_reason(
     changed: dict[str, Any], reason: str
 ) -> None:
     raw = processed()
-    assert read_one(packed(raw), raw, 300) is not None
+    assert read_one(packed(raw), logs(raw, 300)) is not None
     with pytest.raises(ValueError, match=reason):
-        read_one(packed(raw, **changed), raw, 300)
+        read_one(packed(raw, **changed), logs(raw, 300))
 
 
 def test_checkpoints_of_other_raw_topics_are_none_of_ours() -> None:
     raw = processed()
-    assert read_one(packed(raw, raw_topic="raw.okx.spot"), raw, 300) is None
-    assert read_one(None, raw, 300) is None
+    assert read_one(packed(raw, raw_topic="raw.okx.spot"), logs(raw, 300)) is None
+    assert read_one(None, logs(raw, 300)) is None
 
 
 @given(st.binary(max_size=200) | st.sampled_from([b"\x00" * 4, b"\x00" * 40]))
 def test_arbitrary_bytes_are_no_checkpoint(junk: bytes) -> None:
     with pytest.raises(ValueError, match=r"not what was written|it is none"):
-        read_one(junk, partition(), 300)
+        read_one(junk, logs(partition(), 300))
 
 
 WHOLE = packed(processed())
@@ -132,7 +132,7 @@ def test_a_checkpoint_with_a_wrong_byte_is_none(data: st.DataObject) -> None:
         )
     )
     with pytest.raises(ValueError, match="not what was written"):
-        read_one(junk, processed(2), 300)
+        read_one(junk, logs(processed(2), 300))
 
 
 SIDES = st.lists(

@@ -10,7 +10,7 @@ from schemas.catalogue import BOOK_SNAPSHOTS, SPREADS, TRADES
 from streams.checkpoints import pack, read_one, restore
 from streams.partition import RawPartition
 from streams.synchronizer import Phase, Synchronizer
-from tests.unit.streams.raw import SCHEMA_IDS, Record, read
+from tests.unit.streams.raw import SCHEMA_IDS, Record, logs, read
 from venues.adapter import Following, Ordered
 from venues.interface import Levels
 from venues.messages import BookDiff, BookImage, Checksum
@@ -179,7 +179,7 @@ def test_a_restored_book_goes_on_with_the_same_events_in_the_same_units() -> Non
         [instrument] = first.instruments.values()
         if instrument.synchronizer.phase is not Phase.LIVE:
             continue
-        checkpoint = read_one(pack(first, instrument), first, first.position)
+        checkpoint = read_one(pack(first, instrument), logs(first, first.position))
         assert checkpoint is not None
         second = partition()
         restore(second, [checkpoint])

@@ -13,11 +13,11 @@ from bookmill.settings import WorkerSettings
 from schemas.catalogue import LIQUIDATIONS, SPREADS, TRADES
 from streams.checkpoints import pack, read_one, restore
 from streams.instrument import Instrument
-from streams.mill import OwnedPartition
 from streams.overlap import Overlap, line_of
+from streams.owned import OwnedPartition
 from streams.partition import RawPartition
 from streams.synchronizer import Phase
-from tests.unit.streams.raw import SCHEMA_IDS, Record, depth, read, record, snapshot, ticker, trade
+from tests.unit.streams.raw import SCHEMA_IDS, Record, depth, logs, read, record, snapshot, ticker, trade
 from venues.interface import Venue
 from venues.messages import BestBidAsk
 from venues.registry import venue
@@ -159,7 +159,7 @@ def test_a_checkpoint_in_an_overlap_goes_on_with_the_same_events() -> None:
         straight.process(records[:cut])
         if only(straight).overlap.ahead:
             continue
-        checkpoint = read_one(pack(straight, only(straight)), straight, straight.position)
+        checkpoint = read_one(pack(straight, only(straight)), logs(straight, straight.position))
         assert checkpoint is not None
         expected = straight.process(records[cut:]).events
         taken_over = partition()

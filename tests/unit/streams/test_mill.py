@@ -1,0 +1,89 @@
+"""What a worker does with a batch whose partition moves while its checkpoints are read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+from faust.types import TP
+
+from bookmill.settings import WorkerSettings
+from schemas.catalogue import CONTROL_REQUESTS
+from streams import takeover
+from streams.mill import Mill
+from streams.output import Output
+from streams.takeover import Found
+from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, trade
+from venues.binance import BinanceSpot
+
+A = TP(TOPIC, 0)
+
+
+class Written:
+    """In place of :class:`Output`: everything is stored at once."""
+
+    def __init__(self) -> None:
+        self.topics: list[str] = []
+
+    async def write(self, topic: str, _partition: int, records: Sequence[Any], stored: Any) -> None:
+        self.topics += [topic] * len(records)
+        stored()
+
+    def flush(self, _timeout_s: float) -> None: ...
+
+    def poll(self) -> None: ...
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Written:
+    monkeypatch.setattr(takeover, "read_checkpoints", lambda *_: Found())
+    return Written()
+
+
+def mill(output: Written) -> Mill:
+    return Mill(
+        WorkerSettings(),
+        prefix="",
+        venues={TOPIC: BinanceSpot()},
+        schema_ids={**SCHEMA_IDS, CONTROL_REQUESTS: 99},
+        output=cast("Output", output),
+        client_config={},
+        incarnations={TOPIC: "now"},
+    )
+
+
+BATCH: list[Record] = [depth(5, 1, 2), trade(6, 1)]
+
+
+def test_a_batch_of_a_partition_that_has_gone_gives_nothing(written: Written) -> None:
+    async def run() -> None:
+        worker = mill(written)
+        worker.own({A})
+        processing = asyncio.create_task(worker.process(A, BATCH, 7))
+        await asyncio.sleep(0)
+        await worker.finish(1.0)
+        await processing
+        assert (worker.owned, worker.counts["frames"], written.topics) == ({}, 0, [])
+        worker.own({A})
+        await worker.process(A, BATCH, 7)
+        assert (list(worker.owned), worker.counts["frames"], written.topics.count("trades")) == ([A], 2, 1)
+
+    asyncio.run(run())
+
+
+def test_a_partition_that_comes_back_in_time_is_opened_where_its_batch_begins(written: Written) -> None:
+    async def run() -> None:
+        worker = mill(written)
+        worker.own({A})
+        processing = asyncio.create_task(worker.process(A, BATCH, 7))
+        await asyncio.sleep(0)
+        worker.own({A, TP(TOPIC, 1)})
+        await processing
+        assert worker.owned[A].raw.position == 7
+        await worker.process(A, BATCH, 7)
+        assert (worker.counts["frames"], worker.counts["repeated"]) == (2, 2)
+        assert written.topics.count("trades") == 1
+
+    asyncio.run(run())
