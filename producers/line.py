@@ -198,6 +198,8 @@ class Line:
     async def _keep(self, connection: Connection) -> Connection | None:
         """Watch a connection until something has to be done; its successor, or None when it is gone."""
         if await self._watch.wants_successor(connection):
+            if self._connections.retiring:
+                return connection  # it has its successors
             self.handing_over = True
             successor = await replace(self._connections, self._streams, connection, self._overlap_s)
             self.handing_over = False

@@ -73,6 +73,7 @@ class _Source:
         self.header = ("connection", self.name.encode())
         self.written = 0
         self.over = False
+        self.loss = ""
 
 
 async def replay(

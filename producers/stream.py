@@ -14,10 +14,12 @@ __all__ = ["Source", "Stream", "record_headers"]
 
 
 class Source(Protocol):
-    """A connection, as far as its records name it. ``written`` is its frame counter, ``over``: it brings nothing any more."""
+    """A connection, as far as its records name it. ``written`` is its frame counter, ``over``: it brings nothing any more,
+    ``loss`` why."""
 
     header: tuple[str, bytes]
     written: int
+    loss: str
 
     @property
     def over(self) -> bool: ...

@@ -41,22 +41,23 @@ async def take_over(
         try:
             new = await connections.connect(streams)
         except FAILURES as error:
+            _give_back(led)
             connections.note_failure(error)
         else:
             for stream in streams.values():
                 if stream in led:
                     stream.join(new)
-                else:
-                    stream.lead(new)
+                    continue
+                stream.lead(new)
+                if stream.frames:  # who brought it has ended meanwhile
+                    stream.tell_lost(new, "disconnect", time.time_ns())
             connections.start(new)
             if await _delivers(new, set(led.values()), streams, overlap_s):
-                for stream in streams.values():
-                    stream.finish()
+                _end(streams)
                 return new
+            _give_back(led)
             await connections.drop(new)
             connections.note_failure(ConnectionError(new.ended or "it does not deliver what others do"))
-        for stream, old in led.items():
-            stream.cancel(old, time.time_ns())
         await asyncio.sleep(connections.backoff.next_s())
 
 
@@ -69,7 +70,7 @@ async def replace(
     try:
         new = await connections.connect(streams)
     except FAILURES as error:
-        _go_back(connections, streams, old)
+        _give_back(dict.fromkeys(streams.values(), old))
         connections.counts.failures += 1
         _log.warning("no successor yet", line=connections.name, connection=old.name, reason=str(error))
         return old
@@ -77,29 +78,33 @@ async def replace(
         stream.join(new)
     connections.start(new)
     if not await _delivers(new, (old,), streams, overlap_s):
-        _go_back(connections, streams, old)
+        _give_back(dict.fromkeys(streams.values(), old))
+        connections.current = old
         await connections.drop(new)
         _log.warning(
             "successor does not deliver", line=connections.name, connection=new.name, reason=new.ended
         )
         return old
-    broken = old.over
-    for stream in streams.values():
-        if broken:
-            stream.break_off(old, old.loss, time.time_ns())
-        else:
-            stream.finish()
+    _end(streams)
     await connections.drop(old)
     connections.counts.replaced += 1
     _log.info("connection replaced", line=connections.name, old=old.name, new=new.name)
     return new
 
 
-def _go_back(connections: LineConnections, streams: Mapping[Route, Stream], old: Connection) -> None:
-    """There is no successor: at once, since what the old connection brings counts again."""
-    for stream in streams.values():
+def _give_back(led: Mapping[Stream, Source]) -> None:
+    """There is no successor: at once, since what the old connections bring counts again."""
+    for stream, old in led.items():
         stream.cancel(old, time.time_ns())
-    connections.current = old
+
+
+def _end(streams: Mapping[Route, Stream]) -> None:
+    """The successor leads. Where an old connection has ended too early, frames may lie between the two."""
+    for stream in streams.values():
+        if stream.old is not None and stream.old.over:
+            stream.break_off(stream.old, stream.old.loss, time.time_ns())
+        else:
+            stream.finish()
 
 
 async def _delivers(
@@ -116,7 +121,7 @@ async def _delivers(
             return True
         for stream in streams.values():
             if stream.old is not None and stream.old.over:
-                stream.finish()
+                stream.break_off(stream.old, stream.old.loss, time.time_ns())
         now_s = time.monotonic()
         pending = [stream.hand_over for stream in streams.values() if stream.hand_over]
         if started_s is not None:
