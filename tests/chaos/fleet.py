@@ -24,6 +24,7 @@ COMMANDS = {"producer": "produce", "worker": "worker", "sink": "sink"}
 _POLL_S = 0.2
 _AGAIN_S = 1.0
 _STOP_S = 60.0
+_HURRY_S = 0.5
 
 
 class Member:
@@ -109,8 +110,8 @@ class Fleet:
             time.sleep(seconds)
             member.start()
 
-    def stop(self, name: str) -> None:
-        """SIGTERM; it has to end in order."""
+    def stop(self, name: str, *, hurry: bool = False) -> None:
+        """SIGTERM; it has to end in order. ``hurry``: it is told a second time, and waits for nobody."""
         member = self.members[name]
         with member.lock:
             told_before, member.wanted = not member.wanted, False
@@ -118,6 +119,9 @@ class Fleet:
                 if not told_before:
                     self._judge_end(member)
                 return
+            if hurry:
+                member.part.process.send_signal(signal.SIGTERM)
+                time.sleep(_HURRY_S)
             try:
                 status = member.part.stop(_STOP_S)
             except TimeoutExpired:
