@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.chaos.judgement import SLACK_S, Verdict
+from tests.chaos.letters import Voices
 from tests.chaos.tables import BookRow, Entry
 from tests.chaos.truth import Truth, fingerprint
 
@@ -19,6 +20,8 @@ _UNNOTICED = ("kraken",)
 """Exchanges whose frames tell nothing of one that is missing."""
 _ONE_INTERVAL_S = 0.002
 """Of two changes of a book within an interval of snapshots (1 ms) one is a row."""
+_HANDED_OVER_S = 1.0
+"""So far at most the image of another connection may be ahead of the book."""
 _NEVER_S = float("inf")
 
 
@@ -29,6 +32,8 @@ class _Hole:
     after_s: float
     told_s: float
     by_s: float
+    handed_over: bool = False
+    """The connection before went on bringing the stream: no frame is missing, the book goes on with another's image."""
 
     def lies_in(self, entry: Entry) -> bool:
         """Whether a gap covers it: from before what is missing to what made the book whole."""
@@ -51,8 +56,10 @@ class _Course:
             place = len(self.began_s) - 1
             self.of_book.append(place)
             places = self._places.setdefault(book, [])
-            if not places or places[-1] != place:
-                places.append(place)
+            # What REST shows is overheard at once, the batch before it with the next one only.
+            for possible in (place, place + 1) if number in truth.asked else (place,):
+                if not places or places[-1] < possible:
+                    places.append(possible)
 
     def places(self, row: BookRow) -> list[int]:
         """Where the exchange's book was as the row says, ascending."""
@@ -73,9 +80,16 @@ class _Course:
 
 
 def judge_ledger(
-    truths: Mapping[str, Truth], rows: Iterable[BookRow], entries: Sequence[Entry], *, halted_s: float
+    truths: Mapping[str, Truth],
+    rows: Iterable[BookRow],
+    entries: Sequence[Entry],
+    *,
+    halted_s: float,
+    voices: Voices,
 ) -> Verdict:
-    """``rows``: stored books, in order. ``halted_s``: when trading ended; what opened later has no next frame to be closed by."""
+    """``rows``: stored books, in order. ``halted_s``: when trading ended; what opened later has no next frame to be closed by. ``voices``:
+    of the raw records.
+    """
     verdict = Verdict()
     books: dict[str, list[Entry]] = {name: [] for name in truths}
     for entry in entries:
@@ -89,10 +103,15 @@ def judge_ledger(
     unsaid, unseen = [], []
     for name, truth in truths.items():
         course = _Course(truth)
-        holes, standing = _follow(course, of_instrument[name])
+        holes, standing = _follow(course, of_instrument[name], voices)
         verdict.facts["holes in books"] += len(holes)
+        verdict.facts["holes where another connection's image came"] += sum(
+            hole.handed_over for hole in holes
+        )
         unsaid += [
-            f"{name} {hole}" for hole in holes if not any(hole.lies_in(entry) for entry in books[name])
+            f"{name} {hole}"
+            for hole in holes
+            if not hole.handed_over and not any(hole.lies_in(entry) for entry in books[name])
         ]
         if not name.startswith(_UNNOTICED):
             left_out = [_left_out(course, standing, *one) for one in truth.left_out]
@@ -121,11 +140,14 @@ def judge_ledger(
     return verdict
 
 
-def _follow(course: _Course, rows: Sequence[BookRow]) -> tuple[list[_Hole], list[tuple[int, float]]]:
+def _follow(
+    course: _Course, rows: Sequence[BookRow], voices: Voices
+) -> tuple[list[_Hole], list[tuple[int, float]]]:
     """Holes between rows; and of each row the last place where it can stand, and when it was received."""
     holes: list[_Hole] = []
     standing: list[tuple[int, float]] = []
     at: set[int] = set()
+    before = BookRow("", "", (), ())
     for row in rows:
         known = course.places(row)
         if not known:
@@ -136,8 +158,12 @@ def _follow(course: _Course, rows: Sequence[BookRow]) -> tuple[list[_Hole], list
             if not now:
                 continue  # behind the one before: judged elsewhere
             missing = min(max(at) + 1, max(now))
-            holes.append(_Hole(standing[-1][1], course.began_s[missing], row.receive_s))
-        at = now
+            handed_over = row.receive_s - before.receive_s <= _HANDED_OVER_S and voices.goes_on(
+                before.place, row.place
+            )
+            told_s = course.began_s[min(missing, len(course.began_s) - 1)]
+            holes.append(_Hole(before.receive_s, told_s, row.receive_s, handed_over))
+        at, before = now, row
         standing.append((max(at), row.receive_s))
     return holes, standing
 

@@ -174,7 +174,7 @@ def _judge(stage: Stage, tables: Tables, log: Log, result: Result) -> None:
     gaps = list(tables.gaps())
     verdict.add(judge_trades(truths, tables.trades(), gaps))
     verdict.add(judge_books(truths, tables.books()))
-    verdict.add(judge_ledger(truths, tables.books(), gaps, halted_s=stage.halted_s))
+    verdict.add(judge_ledger(truths, tables.books(), gaps, halted_s=stage.halted_s, voices=log.voices()))
     verdict.add(judge_tops(truths, tables.tops()))
     verdict.add(judge_ids(tables.repeated_ids()))
     torn = stage.exchanges.corrupted

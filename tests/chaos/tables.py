@@ -38,6 +38,8 @@ class BookRow:
     asks: Side
     receive_s: float = 0.0
     """When the frame that made it so was received, seconds since the epoch."""
+    place: tuple[str, int, int] = ("", 0, 0)
+    """Topic, partition and offset of that raw record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,13 @@ class Tables:
 
     def books(self) -> Iterator[BookRow]:
         """All snapshots, in the order of their ids."""
-        columns = "concat(exchange, '.', market, '.', symbol), state, toFloat64(receive_time), bid_prices, bid_quantities, ask_prices, ask_quantities"
-        for name, state, received, *sides in self._events("book_snapshots", columns):
+        columns = (
+            "concat(exchange, '.', market, '.', symbol), state, toFloat64(receive_time), source_topic, source_partition,"
+            " source_offset, bid_prices, bid_quantities, ask_prices, ask_quantities"
+        )
+        for name, state, received, topic, partition, offset, *sides in self._events(
+            "book_snapshots", columns
+        ):
             bid_prices, bid_quantities, ask_prices, ask_quantities = map(_array, sides)
             yield BookRow(
                 name,
@@ -90,6 +97,7 @@ class Tables:
                 list(zip(bid_prices, bid_quantities, strict=True)),
                 list(zip(ask_prices, ask_quantities, strict=True)),
                 float(received),
+                (topic, int(partition), int(offset)),
             )
 
     def tops(self) -> Iterator[BookRow]:

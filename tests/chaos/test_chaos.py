@@ -19,6 +19,7 @@ from embedded.platform import Platform
 from simulator.instruments import instrument
 from tests.chaos.judgement import judge_books, judge_ids, judge_letters, judge_tops, judge_trades
 from tests.chaos.ledger import judge_ledger
+from tests.chaos.letters import Voices
 from tests.chaos.memory import change
 from tests.chaos.proxy import Proxy
 from tests.chaos.run import run
@@ -247,9 +248,13 @@ _LOSS = _said(10.35, 10.75)
 
 
 def _ledger(
-    truths: dict[str, Truth], rows: list[BookRow], entries: list[Entry], halted_s: float = 99.0
+    truths: dict[str, Truth],
+    rows: list[BookRow],
+    entries: list[Entry],
+    halted_s: float = 99.0,
+    voices: Voices | None = None,
 ) -> list[str]:
-    return judge_ledger(truths, rows, entries, halted_s=halted_s).problems
+    return judge_ledger(truths, rows, entries, halted_s=halted_s, voices=voices or Voices()).problems
 
 
 def test_a_book_that_was_always_whole_needs_no_gap() -> None:
@@ -274,6 +279,17 @@ def test_a_book_that_was_not_whole_needs_a_gap_that_covers_it() -> None:
         truths["binance.spot.ETH-USDT"] = Truth("binance.spot.ETH-USDT", instrument("ETH-USDT"))
         [problem] = _ledger(truths, rows, entries)
         assert "not whole" in problem
+
+
+def test_no_gap_is_needed_where_another_connection_takes_over_and_the_first_goes_on() -> None:
+    rows = [replace(row, place=("raw", 0, offset)) for offset, row in enumerate(_stored(0, 1, 2, 3, 7, 8, 9))]
+    for goes_on in (True, False):
+        voices = Voices()
+        for offset in range(7):
+            voices.hear("raw", 0, offset, b"BTCUSDT", b"books", b"a" if offset < 4 else b"b")
+        if goes_on:
+            voices.hear("raw", 0, 7, b"BTCUSDT", b"books", b"a")
+        assert (not _ledger(_course(*_TEN), rows, [], voices=voices)) == goes_on
 
 
 def test_a_book_that_went_there_and_back_unseen_was_not_whole() -> None:
