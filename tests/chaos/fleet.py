@@ -128,6 +128,8 @@ class Fleet:
                 self.problems.append(f"{name} did not stop within {_STOP_S:.0f} s: {member.last_word()}")
                 member.part.kill()
                 return
+            if hurry and status == -signal.SIGTERM and "producer stopped" in member.last_word():
+                return  # the second signal came when it had done everything
             if status == -signal.SIGTERM and not member.part.address:
                 return  # it had not yet begun to listen for signals, or to work
             if status:
