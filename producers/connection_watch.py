@@ -146,8 +146,8 @@ class ConnectionWatch:
         self._connections.renewing = True
         self._stops = min(self._stops + 1, _QUIETEST)
         self._stopped_s = time.monotonic()
-        for stream in stopped:
-            stream.tell_lost(connection, "silent", time.time_ns())
+        for stream in stopped:  # whoever brings them: another line may have begun to
+            stream.tell_lost(stream.bringer(connection), "silent", time.time_ns())
         names = [_name(stream) for stream in stopped]
         _log.warning("streams have stopped", line=self._connections.name, streams=names[:5], count=len(names))
 
@@ -160,6 +160,8 @@ class ConnectionWatch:
         if await connection.answers(min(_PONG_S, self._settings.silent_after_s)):
             self._quiet = min(self._quiet + 1, _QUIETEST)
             _log.warning("connection is silent", line=self._connections.name, silent_s=round(silent_s, 1))
+            for stream in self._streams.values():  # or the exchange has forgotten what it was asked for
+                stream.tell_lost(connection, "silent", time.time_ns())
             return True
         connection.loss = "silent"
         connection.ended = connection.ended or f"silent for {silent_s:.0f} s, and a ping was not answered"

@@ -97,6 +97,20 @@ class Line:
         self._connections.refused.add(route)
         return True
 
+    def resubscribe(self, wire_symbol: str, requests: Sequence[str]) -> bool:
+        """Send texts that make the stream of a book begin anew, as :meth:`send` does. Changes are missing until then, and that is said: the
+        book may have come back since it was asked for.
+        """
+        current = self._connections.current
+        goes_on = current is not None and current.affords(len(requests), self._requests_per_hour)
+        if current is None or not self.send(requests):
+            return False
+        if goes_on:  # else a successor brings the image, and nothing is missing
+            for route, stream in self._streams.items():
+                if stream.starts_anew and route.wire_symbol == wire_symbol:
+                    stream.tell_lost(current, "resubscribed", time.time_ns())
+        return True
+
     def send(self, requests: Sequence[str]) -> bool:
         """Send texts on the open connection, or replace it where the exchange allows no more of them; False where there is none."""
         current = self._connections.current

@@ -130,7 +130,7 @@ class Resubscriptions:
                     self._note(wire_symbol, now_s)
         else:
             for wire_symbol in wanted:
-                if line.send(self._venue.resubscribe(wire_symbol)):
+                if line.resubscribe(wire_symbol, self._venue.resubscribe(wire_symbol)):
                     _log.info("stream is subscribed anew", line=line.name, symbol=wire_symbol)
                     self._note(wire_symbol, now_s)
 

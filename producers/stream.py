@@ -112,9 +112,15 @@ class Stream:
         self.bytes += len(frame)
         self.writer.write(self.topic, self.key, frame, headers)
 
+    def bringer(self, source: Source) -> Source:
+        """Whose frames are written now: ``source`` where nobody's are yet."""
+        return self.leader or self.old or source
+
     def tell_lost(self, source: Source, reason: str, time_ns: int) -> None:
-        """Write that frames are missing, where the next frame would stand: once, until frames come again."""
-        if self.lost_ns > self.last_ns:
+        """Write that frames are missing, where the next frame would stand: once, until frames come again. Where another than
+        ``source`` brings the stream nothing is.
+        """
+        if self.lost_ns > self.last_ns or (self.leader is not None and self.leader is not source):
             return
         self.lost_ns = time_ns
         headers: Headers = [

@@ -208,21 +208,16 @@ class Instrument:
         if place[0] == "poll":
             self._polled(image, place)
             return
+        if image.in_band and not self.overlap.meet(image, self.connection, place[1], synchronizer):
+            synchronizer.lose("connection")
+            self._kept()
         waited = synchronizer.phase is not Phase.LIVE
         if waited:
+            self.overlap.state.told_id = 0
             self.last_top, self.bucket, self.crossed_since_micros = None, -1, None
             self.unsettled = True
         if image.in_band:
-            self.overlap.follow(self.connection, place[1])
-            self.overlap.ahead.clear()
-            if synchronizer.replace(image):
-                if waited:
-                    self.book_gaps.note_join("image")
-                self.crossed_by_image = synchronizer.book.crossed()
-                self._applied(image, place)
-            else:
-                self.book_gaps.note_failure()
-                self._kept()
+            self._image_in_band(image, place, waited=waited)
             return
         if waited:
             self.crossed_by_image = _crossed(image)
@@ -234,6 +229,19 @@ class Instrument:
         elif waited:
             self.book_gaps.note_failure()
 
+    def _image_in_band(self, image: BookImage, place: Place, *, waited: bool) -> None:
+        """An image that came in the stream takes the place of whatever was known."""
+        self.overlap.follow(self.connection, place[1])
+        self.overlap.ahead.clear()
+        if self.synchronizer.replace(image):
+            if waited:
+                self.book_gaps.note_join("image")
+            self.crossed_by_image = self.synchronizer.book.crossed()
+            self._applied(image, place)
+        else:
+            self.book_gaps.note_failure()
+            self._kept()
+
     def _polled(self, image: BookImage, place: Place) -> None:
         """A book that was asked for while no socket served it is told as it is; the socket's own book stays what it was."""
         book = Book()
@@ -244,6 +252,8 @@ class Instrument:
 
     def _applied(self, change: BookDiff | BookImage, place: Place) -> None:
         """Say what the diff (or the image in the stream) has changed."""
+        if self.overlap.state.told_id and self.overlap.told(change, place[1]):
+            return
         top = self.synchronizer.book.top()
         bid, _, ask, _ = top
         exchange_micros = change.exchange_time_micros

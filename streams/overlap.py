@@ -5,7 +5,8 @@ break:
 
 * a book follows one connection. Where images come in the stream, its frames alone count until another brings an image, or until it
   brings nothing for :data:`SILENT_MICROS` while another does (then the book is lost and wants an image): changes of two
-  connections have no common order there. Where changes are numbered by the exchange and images are asked of REST, whatever fits
+  connections have no common order there. An image that is behind the book is told of once it has caught up. One that comes when the
+  followed connection has been silent for :data:`AHEAD_MICROS`, and shows another book, shows a loss too: nobody brought what lies between. Where changes are numbered by the exchange and images are asked of REST, whatever fits
   is applied, whoever brings it; what is ahead of the book waits while the connection that is followed still delivers.
 * trades are known by their ids, best bids and asks by their update ids, liquidations by all they say.
 
@@ -18,9 +19,10 @@ from collections.abc import Iterator
 
 import msgspec
 
+from streams.book import Book
 from streams.synchronizer import Phase, Synchronizer
 from venues.interface import Verdict
-from venues.messages import BestBidAsk, BookDiff, Liquidation
+from venues.messages import BestBidAsk, BookDiff, BookImage, Liquidation
 
 __all__ = ["AHEAD_MICROS", "MOST_AHEAD", "SILENT_MICROS", "Overlap", "OverlapState", "line_of"]
 
@@ -31,6 +33,7 @@ SILENT_MICROS = 5_000_000
 _BEST_MICROS = 10_000_000
 """An update id not above the last one is a repetition for so long; later the exchange has begun anew."""
 _RECENT_LIQUIDATIONS = 100
+_BEST_LEVELS = 20
 
 
 class OverlapState(msgspec.Struct, array_like=True):
@@ -50,6 +53,9 @@ class OverlapState(msgspec.Struct, array_like=True):
     hole_high: int = 0
     liquidations: list[tuple[str, str, str, int | None, bytes]] = msgspec.field(default_factory=list)
     """Price, quantity, side, time, and the connection; the scaled ints as texts, since 64 bits do not hold them."""
+    told_id: int = 0
+    """Where the book had been told when it went back to an image that is behind, 0: it is not behind; ``told_until`` at the latest."""
+    told_until: int = 0
 
 
 class Overlap:
@@ -72,6 +78,27 @@ class Overlap:
         """The book follows this one from now on, or still."""
         state = self.state
         state.book, state.book_micros, state.doubt_micros = connection, micros, 0
+
+    def meet(self, image: BookImage, connection: bytes, micros: int, synchronizer: Synchronizer) -> bool:
+        """An image in the stream: whether a live book goes on with it, or has been lost before."""
+        state = self.state
+        if connection == state.book or not state.book or synchronizer.phase is not Phase.LIVE:
+            return True
+        if micros - state.book_micros > AHEAD_MICROS:
+            return _shows(image, synchronizer.book)
+        then, now = synchronizer.last_time_micros, image.exchange_time_micros
+        behind_micros = 0 if then is None or now is None else then - now
+        if 0 < image.last_id < synchronizer.last_id and 0 <= behind_micros <= SILENT_MICROS:
+            state.told_id, state.told_until = synchronizer.last_id, micros + SILENT_MICROS
+        return True
+
+    def told(self, change: BookDiff | BookImage, micros: int) -> bool:
+        """Whether a book that went back to an image has been told as it is now."""
+        state = self.state
+        if change.last_id < state.told_id and micros <= state.told_until:
+            return True
+        state.told_id = 0
+        return False
 
     def choose(
         self, diff: BookDiff, connection: bytes, micros: int, synchronizer: Synchronizer
@@ -150,6 +177,12 @@ class Overlap:
         state.liquidations.append((*said, connection))
         del state.liquidations[:-_RECENT_LIQUIDATIONS]
         return False
+
+
+def _shows(image: BookImage, book: Book) -> bool:
+    """Whether an image's best levels are those of the book."""
+    sides = (sorted(image.bids, reverse=True), book.bids), (sorted(image.asks), book.asks)
+    return all(levels[:_BEST_LEVELS] == [*zip(*side.levels(_BEST_LEVELS))] for levels, side in sides)
 
 
 def line_of(connection: bytes) -> bytes:

@@ -20,7 +20,8 @@ __all__ = ["ResyncRequests"]
 class ResyncRequests:
     """Decides when to ask again, and writes the requests.
 
-    A book that waits is asked for at once and then every ``retry_s`` seconds. The clock is only read here, beside the data
+    A book that waits is asked for at once and then every ``retry_s`` seconds; one that a producer has just subscribed anew, whose image is
+    on its way, only then. The clock is only read here, beside the data
     path: what is asked and when changes nothing in what a raw record gives.
     """
 
@@ -29,14 +30,19 @@ class ResyncRequests:
         self._schema = fastavro.parse_schema(CONTROL_REQUESTS.schema)
         self._retry_s = retry_s
         self._asked: dict[bytes, float] = {}
+        self._resubscribed: dict[bytes, int] = {}
+        """How many losses a book had when its resubscription was noticed."""
         self.sent = 0
 
     def due(self, instrument: Instrument) -> bool:
         """Whether to ask now for this waiting book; notes that it was asked."""
-        now = time.monotonic()
-        if now - self._asked.get(instrument.key, -self._retry_s) < self._retry_s:
+        now, key, book = time.monotonic(), instrument.key, instrument.synchronizer
+        losses = book.counters.losses
+        if book.reason == "resubscribed" and self._resubscribed.get(key) != losses:
+            self._resubscribed[key], self._asked[key] = losses, now
+        if now - self._asked.get(key, -self._retry_s) < self._retry_s:
             return False
-        self._asked[instrument.key] = now
+        self._asked[key] = now
         self.sent += 1
         return True
 

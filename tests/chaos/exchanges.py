@@ -182,6 +182,10 @@ class Exchanges:
         async with self._simulators as simulators:
             for exchange, simulator in simulators.exchanges.items():
                 for market in simulator.addresses:
-                    self._witnesses[f"{exchange}.{market}"] = Witness(exchange, market, simulator)
+                    name = f"{exchange}.{market}"
+                    witness = self._witnesses[name] = Witness(exchange, market, simulator)
+                    for which, symbol in enumerate(self.symbols[name]):
+                        channel = simulator.hub(market).channels[self._channel(name, which, "book")]
+                        witness.watch_dropping(channel, f"{name}.{symbol}")
             self._opened.set()
             await self._stop.wait()

@@ -24,6 +24,7 @@ COMMANDS = {"producer": "produce", "worker": "worker", "sink": "sink"}
 _POLL_S = 0.2
 _AGAIN_S = 1.0
 _STOP_S = 60.0
+_HURRY_S = 0.5
 
 
 class Member:
@@ -109,8 +110,8 @@ class Fleet:
             time.sleep(seconds)
             member.start()
 
-    def stop(self, name: str) -> None:
-        """SIGTERM; it has to end in order."""
+    def stop(self, name: str, *, hurry: bool = False) -> None:
+        """SIGTERM; it has to end in order. ``hurry``: it is told a second time, and waits for nobody."""
         member = self.members[name]
         with member.lock:
             told_before, member.wanted = not member.wanted, False
@@ -118,12 +119,17 @@ class Fleet:
                 if not told_before:
                     self._judge_end(member)
                 return
+            if hurry:
+                member.part.process.send_signal(signal.SIGTERM)
+                time.sleep(_HURRY_S)
             try:
                 status = member.part.stop(_STOP_S)
             except TimeoutExpired:
                 self.problems.append(f"{name} did not stop within {_STOP_S:.0f} s: {member.last_word()}")
                 member.part.kill()
                 return
+            if hurry and status == -signal.SIGTERM and "producer stopped" in member.last_word():
+                return  # the second signal came when it had done everything
             if status == -signal.SIGTERM and not member.part.address:
                 return  # it had not yet begun to listen for signals, or to work
             if status:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from tests.chaos.tables import BookRow, Entry, TradeRow
 from tests.chaos.truth import Truth, fingerprint
 
-__all__ = ["Verdict", "judge_books", "judge_ids", "judge_letters", "judge_tops", "judge_trades"]
+__all__ = ["SLACK_S", "Verdict", "judge_books", "judge_ids", "judge_letters", "judge_tops", "judge_trades"]
 
 _SHOWN = 5
-_SLACK_S = 2.0
+SLACK_S = 2.0
 """Between the moment a trade was made and that in which a frame that was not lost would have been received."""
 
 _COUNTED = ("binance", "okx", "kraken")
@@ -97,7 +97,7 @@ def _compare(
 def _covers(entry: Entry, name: str, identity: str, at_s: float) -> bool:
     if entry.first_id is not None and entry.last_id is not None and name.startswith(_COUNTED):
         return entry.first_id <= int(identity) <= entry.last_id
-    return entry.since_s - _SLACK_S <= at_s <= entry.until_s + _SLACK_S
+    return entry.since_s - SLACK_S <= at_s <= entry.until_s + SLACK_S
 
 
 def judge_books(truths: Mapping[str, Truth], rows: Iterable[BookRow]) -> Verdict:

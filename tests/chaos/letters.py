@@ -7,10 +7,31 @@ from collections.abc import Iterator
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-__all__ = ["Log"]
+__all__ = ["Log", "Voices"]
 
 _TIMEOUT_S = 60.0
 _TOPIC, _PARTITION, _OFFSET = (f"__connect.errors.{name}" for name in ("topic", "partition", "offset"))
+
+
+class Voices:
+    """Which connection each raw record came by, and how long each went on with a stream."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, int, int], tuple[str, int, bytes, bytes, bytes]] = {}
+        self._last: dict[tuple[str, int, bytes, bytes, bytes], int] = {}
+
+    def hear(
+        self, topic: str, partition: int, offset: int, key: bytes, channel: bytes, connection: bytes
+    ) -> None:
+        """A frame of a socket stands there."""
+        voice = topic, partition, key, channel, connection
+        self._of[topic, partition, offset] = voice
+        self._last[voice] = max(offset, self._last.get(voice, -1))
+
+    def goes_on(self, before: tuple[str, int, int], after: tuple[str, int, int]) -> bool:
+        """Whether these frames came by two connections, and the first one went on with the stream behind the second frame."""
+        one, other = self._of.get(before), self._of.get(after)
+        return one is not None and other is not None and one != other and self._last[one] > after[2]
 
 
 class Log:
@@ -46,6 +67,18 @@ class Log:
             if topic.startswith(f"{self._prefix}raw.") and not topic.endswith(".dlq")
             for message in self._read(topic)
         )
+
+    def voices(self) -> Voices:
+        """Of all raw records."""
+        found = Voices()
+        for topic in self.topics():
+            if topic.startswith(f"{self._prefix}raw.") and not topic.endswith(".dlq"):
+                for message in self._read(topic):
+                    said = dict(message.headers() or [])
+                    if said["kind"] == b"ws":
+                        place = topic, message.partition() or 0, message.offset() or 0
+                        found.hear(*place, message.key() or b"", said["channel"], said["connection"])
+        return found
 
     def delete(self) -> None:
         """All topics of the run."""

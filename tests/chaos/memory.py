@@ -22,6 +22,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._samples: dict[str, list[tuple[float, int]]] = {}
+        self._processes: dict[str, set[int]] = {}
         self._start_s = time.monotonic()
         self._next_s = 0.0
 
@@ -37,10 +38,19 @@ class Memory:
             except psutil.NoSuchProcess:
                 continue
             self._samples.setdefault(name, []).append((now_s, held))
+            self._processes.setdefault(name, set()).add(pid)
 
     def grown(self) -> list[str]:
-        """Parts whose memory was not flat."""
-        return [name for name, samples in self._samples.items() if abs(change(samples)) > _FLAT]
+        """Parts whose memory was not flat, of those that lived all the time: the platform's servers are restarted."""
+        return [
+            name
+            for name, samples in self._samples.items()
+            if len(self._processes[name]) == 1 and abs(change(samples)) > _FLAT
+        ]
+
+    def _restarts(self, name: str) -> str:
+        times = len(self._processes[name]) - 1
+        return f", restarted {times} times" if times else ""
 
     def table(self) -> str:
         """A line for each part: what it held in each tenth of the time, and the change."""
@@ -49,7 +59,7 @@ class Memory:
             tenths = " ".join(
                 f"{mean_of(samples, tenth / 10, (tenth + 1) / 10) / 2**20:6.0f}" for tenth in range(10)
             )
-            lines.append(f"{name:12}{tenths:>70}  {change(samples):+.1%}")
+            lines.append(f"{name:12}{tenths:>70}  {change(samples):+.1%}{self._restarts(name)}")
         return "\n".join(lines)
 
 

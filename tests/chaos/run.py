@@ -25,6 +25,7 @@ from tests.chaos.judgement import (
     judge_tops,
     judge_trades,
 )
+from tests.chaos.ledger import judge_ledger
 from tests.chaos.letters import Log
 from tests.chaos.schedule import Step, schedule, text
 from tests.chaos.stage import Stage, StuckError
@@ -55,7 +56,8 @@ class Result:
         return (
             f"seed {self.seed}: {len(self.steps)} faults, {sum(self.rows.values())} rows, {facts['trades made']} trades made,"
             f" {facts['trades missing, in the ledger']} of them missing and written down,"
-            f" {facts['trades missing, unsaid']} missing and not, {facts['dead letters']} dead letters,"
+            f" {facts['trades missing, unsaid']} missing and not, {facts['book gaps']} gaps of books,"
+            f" {facts['trades gaps']} of trades, {facts['dead letters']} dead letters,"
             f" {facts['gave up']} parts gave up and came back, {self.took_s:.0f} s: {word}"
         )
 
@@ -102,6 +104,7 @@ def run(
             say(f"seed {seed}: {len(steps)} faults in {seconds:.0f} s begin")
             _perform(stage, steps, seconds, result.verdict, say, watch)
             stage.settle()
+            stage.until(lambda: not tables.open_gaps(), "every gap is closed")
             stage.drain()
             result.verdict.problems += stage.exchanges.problems()
             stage.fleet.end()
@@ -167,10 +170,11 @@ def _perform(
 
 def _judge(stage: Stage, tables: Tables, log: Log, result: Result) -> None:
     truths, verdict = stage.exchanges.truths, result.verdict
-    known = tables.names()
     result.rows = tables.counts()
-    verdict.add(judge_trades(truths, tables.trades(), tables.gaps() if "gaps" in known else None))
+    gaps = list(tables.gaps())
+    verdict.add(judge_trades(truths, tables.trades(), gaps))
     verdict.add(judge_books(truths, tables.books()))
+    verdict.add(judge_ledger(truths, tables.books(), gaps, halted_s=stage.halted_s, voices=log.voices()))
     verdict.add(judge_tops(truths, tables.tops()))
     verdict.add(judge_ids(tables.repeated_ids()))
     torn = stage.exchanges.corrupted

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["MARKETS", "NAMES", "PRODUCERS", "SINKS", "WORKERS", "Step", "schedule", "text"]
+__all__ = ["ALONE", "MARKETS", "NAMES", "SHARED", "SINKS", "WORKERS", "Step", "producers", "schedule", "text"]
 
 MARKETS: Mapping[str, int] = {
     "binance.spot": 2,
@@ -23,13 +23,18 @@ MARKETS: Mapping[str, int] = {
 }
 """The markets that are simulated, and how many instruments of each."""
 
-PRODUCERS = ("producer-1",)
+ALONE = ("producer-1",)
+SHARED = ("producer-1", "producer-2")
 WORKERS = ("worker-1", "worker-2")
 SINKS = ("sink-1", "sink-2")
 
 _PAUSE_S = (0.3, 3.0)
 """Between the beginnings of two faults."""
-_PARTS = (*PRODUCERS, *WORKERS, *SINKS)
+
+
+def producers(seed: int) -> Sequence[str]:
+    """Odd seeds have producers that share the instruments, even ones a producer that collects all."""
+    return SHARED if seed % 2 else ALONE
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class _Kind:
     busy_s: float
     ours: bool = False
     """It ends a process of bookmill."""
+    shared: bool = False
+    """It is done where producers share the instruments only."""
 
 
 def _one_of(names: Sequence[str]) -> Callable[[random.Random], str]:
@@ -118,14 +125,32 @@ def _guest(chance: random.Random, kind: str) -> dict[str, Any]:
     return {"kind": kind, "seconds": _seconds(chance, 6.0, 12.0)}
 
 
+def _instrument(chance: random.Random, market: str) -> dict[str, Any]:
+    return {
+        "market": market,
+        "which": chance.randrange(MARKETS[market]),
+        "seconds": _seconds(chance, 0.0, 8.0),
+    }
+
+
 _REST_BOOKS = ("binance.spot", "binance.usdm")
 _OUT_OF_SPACE, _MEMORY, _TOO_MANY_PARTS, _TIMEOUT = 243, 241, 252, 159
 
+
+def _parts(collecting: Sequence[str]) -> Mapping[str, _Kind]:
+    """What is done to processes of bookmill."""
+    one = _one_of((*collecting, *WORKERS, *SINKS))
+    guests = ("worker", "sink", "producer") if collecting is SHARED else ("worker", "sink")
+    return {
+        "kill": _Kind(8, one, _part(0.0, 3.0), 6.0, ours=True),
+        "stop": _Kind(2, one, _part(0.0, 2.0), 8.0, ours=True),
+        "pause": _Kind(2, one, _part(1.0, 9.0), 10.0),
+        "join and leave": _Kind(2, _one_of(guests), _guest, 14.0, ours=True),
+    }
+
+
 _KINDS: Mapping[str, _Kind] = {
-    "kill": _Kind(8, _one_of(_PARTS), _part(0.0, 3.0), 6.0, ours=True),
-    "stop": _Kind(2, _one_of(_PARTS), _part(0.0, 2.0), 8.0, ours=True),
-    "pause": _Kind(2, _one_of(_PARTS), _part(1.0, 9.0), 10.0),
-    "join and leave": _Kind(2, _one_of(("worker", "sink")), _guest, 14.0, ours=True),
+    **_parts(ALONE),
     "kafka kill": _Kind(1, _one_of(("kafka",)), _lasting(0.0, 3.0), 15.0),
     "kafka restart": _Kind(1, _one_of(("kafka",)), _lasting(0.0, 2.0), 15.0),
     "clickhouse kill": _Kind(1, _one_of(("clickhouse",)), _lasting(0.0, 4.0), 10.0),
@@ -156,6 +181,7 @@ _KINDS: Mapping[str, _Kind] = {
     "frames disturbed": _Kind(12, _one_of(tuple(MARKETS)), _disturbance, 0.0),
     "snapshots bad": _Kind(3, _one_of(_REST_BOOKS), _snapshots, 2.0),
     "clock jumps": _Kind(2, _one_of(tuple(MARKETS)), _clock, 9.0),
+    "unsubscribed": _Kind(3, _one_of(tuple(MARKETS)), _instrument, 4.0, shared=True),
 }
 
 NAMES = tuple(_KINDS)
@@ -165,7 +191,12 @@ NAMES = tuple(_KINDS)
 def schedule(seed: int, seconds: float, *, processes_live: bool = False) -> list[Step]:
     """The faults of so many seconds, in order. ``processes_live``: none that ends a process of bookmill."""
     chance = random.Random(f"chaos:{seed}")
-    kinds = {name: kind for name, kind in _KINDS.items() if not (processes_live and kind.ours)}
+    collecting = producers(seed)
+    kinds = {
+        name: kind
+        for name, kind in {**_KINDS, **_parts(collecting)}.items()
+        if not (processes_live and kind.ours) and (collecting is SHARED or not kind.shared)
+    }
     names, weights = list(kinds), [kind.weight for kind in kinds.values()]
     steps: list[Step] = []
     free_s: dict[str, float] = {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -21,7 +23,7 @@ from schemas.catalogue import TABLE_TOPICS, raw
 from tests.chaos.exchanges import Exchanges
 from tests.chaos.fleet import Fleet
 from tests.chaos.proxy import Proxy
-from tests.chaos.schedule import MARKETS, PRODUCERS, SINKS, WORKERS
+from tests.chaos.schedule import MARKETS, SHARED, SINKS, WORKERS, producers
 from tests.integration.parts import environment
 
 __all__ = ["Stage", "StuckError"]
@@ -40,12 +42,14 @@ _SETTINGS: Mapping[str, str] = {
     "worker__session_timeout_s": "6",
     "worker__checkpoint_interval_s": "3",
     "worker__resync_retry_s": "2",
+    "worker__backfill_retry_s": "2",
     # Every change of a book is a row, so that every state of it is compared.
     "worker__snapshot_interval_ms": "1",
     "sink__batch_ms": "300",
     "sink__backoff_initial_s": "0.2",
     "sink__backoff_max_s": "2",
 }
+_SHARED: Mapping[str, str] = {"producer__shared": "true", "producer__hand_over_s": "10"}
 _READY_S = 300.0
 _SETTLE_S = 300.0
 _DRAIN_S = 300.0
@@ -55,6 +59,7 @@ _CLOSE = 2000
 """Raw records before a worker that is near the end of the log."""
 _EXCUSED_S = 45.0
 """After an outage has ended a part may still give up over it."""
+_COMMAND_AGAIN_S = 1.0
 
 
 class StuckError(AssertionError):
@@ -72,6 +77,9 @@ class Stage:
         self._opened = ExitStack()
         self._outages: dict[str, float] = {}
         self._lock = threading.Lock()
+        self._producers = producers(seed)
+        self.halted_s = float("inf")
+        """When nobody ordered any more, seconds since the epoch."""
         self.exchanges = Exchanges(MARKETS, rate=RATE, seed=seed)
         self.fleet: Fleet
         self.clickhouse: Proxy
@@ -119,15 +127,16 @@ class Stage:
                 "websocket_url": address["websocket"],
                 "rest_url": address["rest"],
             }
-        return environment(self.settings, exchanges=json.dumps(markets), **_SETTINGS)
+        shared = _SHARED if self._producers is SHARED else {}
+        return environment(self.settings, exchanges=json.dumps(markets), **_SETTINGS, **shared)
 
     # The way of a run.
 
     def open(self) -> None:
         """Start all parts and wait until every book is live and every instrument has traded: from then on nothing may be missing."""
-        for name in (*WORKERS, *SINKS, *PRODUCERS):
+        for name in (*WORKERS, *SINKS, *self._producers):
             self.fleet.add(name)
-        self._until(self._live, "all books are live at first", _READY_S)
+        self.until(self._live, "all books are live at first", _READY_S)
         self._moved(1, _READY_S)
         self.exchanges.begin()
 
@@ -135,21 +144,28 @@ class Stage:
         """Wait until everything is as it should be and has been seen to go on: no fault is on any more."""
         self.exchanges.behave()
         self.clickhouse.behave()
-        self._until(lambda: not self.exchanges.disturbed, "no frame is held back", _SETTLE_S)
-        self._until(self._live, "all books are live again", _SETTLE_S)
+        self.until(lambda: not self.exchanges.disturbed, "no frame is held back", _SETTLE_S)
+        self.until(self._live, "all books are live again", _SETTLE_S)
         self._moved(3, _SETTLE_S)
-        self._until(self._live, "all books are live after more changes", _SETTLE_S)
+        self.until(self._live, "all books are live after more changes", _SETTLE_S)
 
     def drain(self) -> None:
         """Nobody orders any more, then nobody listens; wait until all that was heard is stored."""
         self.exchanges.halt()
+        self.halted_s = time.time()
         time.sleep(_LAST_FRAMES_S)
         self.exchanges.finish()
-        for producer in self.fleet.of("producer"):
-            self.fleet.stop(producer.name)
+        leaving = [
+            threading.Thread(target=self.fleet.stop, args=(one.name,), kwargs={"hurry": True})
+            for one in self.fleet.of("producer")
+        ]
+        for one in leaving:
+            one.start()
+        for one in leaving:
+            one.join()
         reader = OffsetsReader(self.settings.kafka, self.settings.kafka.bootstrap_servers or "")
         try:
-            self._until(lambda: self._left(reader) == 0, "everything is stored", _DRAIN_S, patience=3)
+            self.until(lambda: self._left(reader) == 0, "everything is stored", _DRAIN_S, patience=3)
         finally:
             reader.close()
 
@@ -172,12 +188,8 @@ class Stage:
 
     def _live(self) -> bool:
         """Whether producers are connected, and some worker holds each book live and has nothing before it."""
-        for producer in self.fleet.of("producer"):
-            markets = producer.status().get("markets", {})
-            if len(markets) < len(MARKETS) or any(
-                market["state"] != "connected" for market in markets.values()
-            ):
-                return False
+        if not self._collected():
+            return False
         states: set[str] = set()
         for worker in self.fleet.of("worker"):
             status = worker.status()
@@ -185,6 +197,24 @@ class Stage:
                 return False
             states |= {name for name, one in status["instruments"].items() if one["state"] == "live"}
         return states >= set(self.exchanges.truths)
+
+    def _collected(self) -> bool:
+        """Whether producers are connected, and between them collect every instrument, each in one of them."""
+        collected: list[str] = []
+        for producer in self.fleet.of("producer"):
+            status = producer.status()
+            markets = status.get("markets", {})
+            if len(markets) < len(MARKETS) or any(
+                market["state"] not in {"connected", "idle"} for market in markets.values()
+            ):
+                return False
+            if self._producers is not SHARED:
+                return all(market["state"] == "connected" for market in markets.values())
+            states = status["subscriptions"]["states"]
+            if states["starting"] or states["leaving"] or states["refused"]:
+                return False
+            collected += status["subscriptions"]["collected"]
+        return sorted(collected) == sorted(self.exchanges.truths)
 
     def _moved(self, count: int, timeout_s: float) -> None:
         before = self.exchanges.traded()
@@ -196,9 +226,11 @@ class Stage:
                 for name, (trades, books) in before.items()
             )
 
-        self._until(moved, "every instrument trades and its book moves", timeout_s)
+        self.until(moved, "every instrument trades and its book moves", timeout_s)
 
-    def _until(self, true: Callable[[], bool], what: str, timeout_s: float, *, patience: int = 1) -> None:
+    def until(
+        self, true: Callable[[], bool], what: str, timeout_s: float = _SETTLE_S, *, patience: int = 1
+    ) -> None:
         """Wait until ``true`` has said so ``patience`` times on end."""
         deadline_s, times = time.monotonic() + timeout_s, 0
         while times < patience:
@@ -216,6 +248,9 @@ class Stage:
             match member.kind:
                 case "producer":
                     said: Any = {name: one["state"] for name, one in status.get("markets", {}).items()}
+                    said |= (
+                        {"subscriptions": status.get("subscriptions")} if self._producers is SHARED else {}
+                    )
                 case "worker":
                     said = {
                         "lag": status.get("lag"),
@@ -274,6 +309,7 @@ class Stage:
             "frames disturbed": self.exchanges.disturb,
             "snapshots bad": self._snapshots,
             "clock jumps": self._clock,
+            "unsubscribed": self._unsubscribe,
         }
         known[fault](**arguments)
 
@@ -281,6 +317,29 @@ class Stage:
         member = self.fleet.guest(kind)
         time.sleep(seconds)
         self.fleet.leave(member)
+
+    def _unsubscribe(self, market: str, which: int, seconds: float) -> None:
+        symbol = self.exchanges.symbols[market][which]
+        self._command("unsubscribe", market, symbol)
+        time.sleep(seconds)
+        self._command("subscribe", market, symbol)
+
+    def _command(self, *words: str) -> None:
+        """``bookmill <words>``, again until it can be done: what it needs may be away."""
+        deadline_s = time.monotonic() + _EXCUSED_S
+        while True:
+            done = subprocess.run(
+                [sys.executable, "-m", "bookmill", *words],
+                env=self.environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode == 0:
+                return
+            if done.returncode != 1 or "Traceback" in done.stderr or time.monotonic() > deadline_s:
+                raise StuckError(f"bookmill {' '.join(words)} says {done.returncode}: {done.stderr[-1000:]}")
+            time.sleep(_COMMAND_AGAIN_S)
 
     @contextmanager
     def _away(self, what: str) -> Iterator[None]:

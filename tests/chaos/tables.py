@@ -36,6 +36,10 @@ class BookRow:
     state: str
     bids: Side
     asks: Side
+    receive_s: float = 0.0
+    """When the frame that made it so was received, seconds since the epoch."""
+    place: tuple[str, int, int] = ("", 0, 0)
+    """Topic, partition and offset of that raw record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Entry:
     last_id: int | None
     since_s: float
     until_s: float
+    cause: str = ""
 
 
 class Tables:
@@ -78,14 +83,21 @@ class Tables:
 
     def books(self) -> Iterator[BookRow]:
         """All snapshots, in the order of their ids."""
-        columns = "concat(exchange, '.', market, '.', symbol), state, bid_prices, bid_quantities, ask_prices, ask_quantities"
-        for name, state, *sides in self._events("book_snapshots", columns):
+        columns = (
+            "concat(exchange, '.', market, '.', symbol), state, toFloat64(receive_time), source_topic, source_partition,"
+            " source_offset, bid_prices, bid_quantities, ask_prices, ask_quantities"
+        )
+        for name, state, received, topic, partition, offset, *sides in self._events(
+            "book_snapshots", columns
+        ):
             bid_prices, bid_quantities, ask_prices, ask_quantities = map(_array, sides)
             yield BookRow(
                 name,
                 state,
                 list(zip(bid_prices, bid_quantities, strict=True)),
                 list(zip(ask_prices, ask_quantities, strict=True)),
+                float(received),
+                (topic, int(partition), int(offset)),
             )
 
     def tops(self) -> Iterator[BookRow]:
@@ -104,10 +116,10 @@ class Tables:
         """One for each gap: what its closing row says, where there is one."""
         columns = (
             "concat(exchange, '.', market, '.', symbol), stream, complete, first_trade_id, last_trade_id,"
-            " toFloat64(opened_time), toFloat64(closed_time), gap"
+            " toFloat64(opened_time), toFloat64(closed_time), cause, gap"
         )
         found: dict[str, Entry] = {}
-        for name, stream, complete, first, last, since, until, gap in self._events("gaps", columns):
+        for name, stream, complete, first, last, since, until, cause, gap in self._events("gaps", columns):
             found[gap] = Entry(
                 name,
                 stream,
@@ -116,8 +128,13 @@ class Tables:
                 None if last == _NULL else int(last),
                 float(since),
                 float("inf") if until == _NULL else float(until),
+                cause,
             )
         yield from found.values()
+
+    def open_gaps(self) -> int:
+        """Gaps that nothing has closed yet."""
+        return sum(entry.until_s == float("inf") for entry in self.gaps())
 
     def repeated_ids(self) -> list[tuple[str, int]]:
         """Event ids that stand in more than one row, of one table or of several, and how often."""

@@ -6,7 +6,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +18,8 @@ from bookmill.settings import PlatformSettings, Settings
 from embedded.platform import Platform
 from simulator.instruments import instrument
 from tests.chaos.judgement import judge_books, judge_ids, judge_letters, judge_tops, judge_trades
+from tests.chaos.ledger import judge_ledger
+from tests.chaos.letters import Voices
 from tests.chaos.memory import change
 from tests.chaos.proxy import Proxy
 from tests.chaos.run import run
@@ -80,6 +82,17 @@ def test_no_part_is_hit_again_before_it_is_back() -> None:
 def test_where_memory_is_measured_no_process_of_ours_ends() -> None:
     faults = {step.fault for seed in range(60) for step in schedule(seed, 60, processes_live=True)}
     assert faults == set(NAMES) - {"kill", "stop", "join and leave"}
+
+
+def test_only_producers_that_share_join_and_lose_instruments() -> None:
+    hit = [
+        {str(value) for step in schedule(seed, 120) for value in step.arguments.values()}
+        for seed in range(60)
+    ]
+    alone, shared = set().union(*hit[::2]), set().union(*hit[1::2])
+    assert {"producer-1", "producer-2", "producer"} <= shared
+    assert alone.isdisjoint({"producer-2", "producer"})
+    assert "unsubscribed" not in {step.fault for seed in range(0, 60, 2) for step in schedule(seed, 120)}
 
 
 # The judgement.
@@ -199,6 +212,111 @@ def test_memory_that_grows_is_seen() -> None:
     growing = [(float(at), 1000 + at) for at in range(300)]
     assert abs(change(flat)) < 0.01
     assert change(growing) > 0.05
+
+
+# The ledger.
+
+
+def _course(*prices: int, asked: Collection[int] = ()) -> dict[str, Truth]:
+    """A book with one bid, told every 100 ms from second 10 on."""
+    truth = Truth("binance.spot.BTC-USDT", instrument("BTC-USDT"))
+    for number, price in enumerate(prices):
+        truth.see([(price, 1)], [(1000, 1)], 10 + number / 10, asked=number in asked)
+    return {truth.name: truth}
+
+
+def _stored(*prices: int, at_s: float = 10.05, state: str = "live") -> list[BookRow]:
+    """Rows of such a book, received 50 ms after the exchange had it, were its price 0, 1, 2 …"""
+    return [
+        BookRow(
+            "binance.spot.BTC-USDT",
+            state,
+            [(price * CENT, LOT)],
+            [(1000 * CENT, LOT)],
+            at_s + price / 10,
+        )
+        for price in prices
+    ]
+
+
+def _said(since_s: float, until_s: float, **more: object) -> Entry:
+    return replace(_gap(stream="book", first_id=None, last_id=None, since_s=since_s, until_s=until_s), **more)  # type: ignore[arg-type]
+
+
+_TEN = range(10)
+_LOSS = _said(10.35, 10.75)
+
+
+def _ledger(
+    truths: dict[str, Truth],
+    rows: list[BookRow],
+    entries: list[Entry],
+    halted_s: float = 99.0,
+    voices: Voices | None = None,
+) -> list[str]:
+    return judge_ledger(truths, rows, entries, halted_s=halted_s, voices=voices or Voices()).problems
+
+
+def test_a_book_that_was_always_whole_needs_no_gap() -> None:
+    assert not _ledger(_course(*_TEN), _stored(*_TEN), [])
+    assert not _ledger(_course(0, 1, 2, 1, 2, 3), _stored(0, 1, 2, 1, 2, 3), [])
+    assert not _ledger(_course(0, 1, 1, 1, 2), _stored(0, 1, 2), []), "changes that nobody sees"
+    assert not _ledger(_course(0, 1, 7, 2, asked={2}), _stored(0, 1, 2), []), "between two batches"
+
+
+def test_a_book_that_was_not_whole_needs_a_gap_that_covers_it() -> None:
+    rows = _stored(0, 1, 2, 3, 7, 8, 9)
+    assert not _ledger(_course(*_TEN), rows, [_LOSS])
+    for entries in (
+        [],
+        [_said(5.0, 7.0)],
+        [_said(20.0, 21.0)],
+        [replace(_LOSS, stream="trades", complete=True)],
+        [replace(_LOSS, name="binance.spot.ETH-USDT")],
+        [replace(_LOSS, cause="time")],
+    ):
+        truths = _course(*_TEN)
+        truths["binance.spot.ETH-USDT"] = Truth("binance.spot.ETH-USDT", instrument("ETH-USDT"))
+        [problem] = _ledger(truths, rows, entries)
+        assert "not whole" in problem
+
+
+def test_no_gap_is_needed_where_another_connection_takes_over_and_the_first_goes_on() -> None:
+    rows = [replace(row, place=("raw", 0, offset)) for offset, row in enumerate(_stored(0, 1, 2, 3, 7, 8, 9))]
+    for goes_on in (True, False):
+        voices = Voices()
+        for offset in range(7):
+            voices.hear("raw", 0, offset, b"BTCUSDT", b"books", b"a" if offset < 4 else b"b")
+        if goes_on:
+            voices.hear("raw", 0, 7, b"BTCUSDT", b"books", b"a")
+        assert (not _ledger(_course(*_TEN), rows, [], voices=voices)) == goes_on
+
+
+def test_a_book_that_went_there_and_back_unseen_was_not_whole() -> None:
+    [problem] = _ledger(_course(0, 1, 2, 3, 1, 4), _stored(0, 1, 4), [])
+    assert "not whole" in problem
+
+
+def test_a_frame_that_was_left_out_needs_a_gap_though_nobody_sees_what_it_changed() -> None:
+    truths = _course(0, 1, 1, 2)
+    truths["binance.spot.BTC-USDT"].left_out.append((2, 10.2))
+    [problem] = _ledger(truths, _stored(0, 1, 2), [])
+    assert "left out" in problem
+    assert not _ledger(truths, _stored(0, 1, 2), [_said(10.15, 10.3)])
+
+
+def test_gaps_are_closed_at_the_end_and_those_of_trades_filled() -> None:
+    truths, rows, never_s = _course(*_TEN), _stored(*_TEN), float("inf")
+    for stream in ("book", "trades"):
+        entry = _said(10.35, never_s, stream=stream, complete=stream == "trades")
+        [problem] = _ledger(truths, rows, [entry])
+        assert "open" in problem
+    other = _said(10.35, never_s, stream="ticker")
+    assert _ledger(truths, rows, [other])
+    assert not _ledger(truths, rows, [other], halted_s=10.3), "nothing comes any more that could close it"
+    [problem] = _ledger(truths, rows, [_gap()])
+    assert "not filled" in problem
+    assert not _ledger(truths, rows, [_gap(complete=True)])
 
 
 # The proxy.

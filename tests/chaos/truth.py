@@ -56,6 +56,12 @@ class Truth:
     inverse: bool = False
     trades: dict[str, Printed] = field(default_factory=dict)
     books: list[int] = field(default_factory=list)
+    moments: list[float] = field(default_factory=list)
+    """When each of the books began to be told, seconds since the epoch."""
+    asked: set[int] = field(default_factory=set)
+    """Those of the books that REST alone has shown: between two batches."""
+    left_out: list[tuple[int, float]] = field(default_factory=list)
+    """Frames of the book's stream that nobody was sent: which of the books each would have told, and when."""
     tops: set[int] = field(default_factory=set)
     last: tuple[Side, Side] = ((), ())
     since: int = 0
@@ -84,8 +90,13 @@ class Truth:
             return whole + (rest * 2 > price or (rest * 2 == price and whole % 2 == 1))
         return int(amount)
 
-    def see(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
-        """The book is so now."""
+    def see(
+        self, bids: Sequence[Level], asks: Sequence[Level], at_s: float = 0.0, *, asked: bool = False
+    ) -> None:
+        """The book is so now, and was told at ``at_s``."""
+        if asked:
+            self.asked.add(len(self.books))
+        self.moments.append(at_s)
         self.last = [self.level(*one) for one in bids[:LEVELS]], [self.level(*one) for one in asks[:LEVELS]]
         self.books.append(fingerprint(*self.last))
         self.tops.add(fingerprint(self.last[0][:1], self.last[1][:1]))
@@ -99,6 +110,8 @@ class Witness:
         self.corrupted: set[bytes] = set()
         """Frames that were torn on the way, in each form in which a connection may have been sent them."""
         self._feeds: list[tuple[Any, Truth]] = []
+        self._batch_s: dict[str, float] = {}
+        """When the last batch of a book was told."""
         hub, live = simulator.hub(market), simulator._live(market)
         for channel in hub.channels.values():
             self._watch_tearing(channel)
@@ -114,7 +127,7 @@ class Witness:
         """The books as they were left."""
         for feed, truth in self._feeds:
             now = feed.truth()
-            truth.see(now.bids, now.asks)
+            truth.see(now.bids, now.asks, self._batch_s.get(truth.name, 0.0))
 
     def _overhear_trades(self, exchange: str, feed: Any, truth: Truth) -> None:
         real: Callable[..., None] = feed.trade
@@ -134,13 +147,13 @@ class Witness:
 
         feed.trade = overheard
 
-    @staticmethod
-    def _overhear_book(feed: Any, truth: Truth) -> None:
+    def _overhear_book(self, feed: Any, truth: Truth) -> None:
         real: Callable[..., None] = feed.depth
 
         def overheard(*batch: Any) -> None:
             before = feed.truth()  # as of the batch before this one
-            truth.see(before.bids, before.asks)
+            truth.see(before.bids, before.asks, self._batch_s.get(truth.name, 0.0))
+            self._batch_s[truth.name] = time.time()
             real(*batch)
 
         feed.depth = overheard
@@ -152,10 +165,21 @@ class Witness:
 
         def overheard(limit: int, time_ms: int) -> bytes:
             _, bids, asks = book._flow.book(LEVELS)
-            truth.see(bids, asks)
+            truth.see(bids, asks, time.time(), asked=True)
             return real(limit, time_ms)
 
         book.snapshot = overheard  # type: ignore[method-assign]
+
+    def watch_dropping(self, channel: Channel, name: str) -> None:
+        """Note the frames of an instrument's book that are left out."""
+        real, truth = channel._publish_disturbed, self.truths[name]
+
+        def watched(envelope: bytes) -> None:
+            if channel.disturbances and channel.disturbances[0] == "drop" and not channel.held:
+                truth.left_out.append((len(truth.books), time.time()))
+            real(envelope)
+
+        channel._publish_disturbed = watched  # type: ignore[method-assign]
 
     def _watch_tearing(self, channel: Channel) -> None:
         real = channel._corrupt

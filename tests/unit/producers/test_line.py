@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import cast
@@ -151,6 +152,37 @@ def test_a_quiet_market_gets_a_new_connection_before_the_old_one_is_closed_and_l
                 await asyncio.sleep(0.7)
                 assert line.counts.replaced == 1  # the next one is due after twice the time
             assert line.counts.lost == 0
+
+    asyncio.run(run())
+
+
+def test_a_living_connection_that_falls_silent_may_have_lost_its_streams_and_says_so() -> None:
+    async def play(connection: ServerConnection) -> None:
+        for number in range(5):
+            await connection.send(envelope(number), text=True)
+
+    async def run() -> None:
+        async with Exchange(play) as exchange:
+            line, writer, _ = made(exchange.address)
+            async with running(line):
+                await until(lambda: line.counts.replaced == 1)
+            assert writer.told[:2] == [("trade", "start"), ("trade", "silent")]
+
+    asyncio.run(run())
+
+
+def test_a_book_that_is_subscribed_anew_lacks_what_comes_until_then() -> None:
+    async def run() -> None:
+        async with Exchange(ticking()) as exchange:
+            line, writer, _ = made(exchange.address, routes=(TRADES, DEPTH))
+            line._streams[DEPTH].starts_anew = True
+            assert not line.resubscribe("BTCUSDT", ["again"])
+            async with running(line):
+                await until(lambda: len(writer.frames) > 3)
+                line._streams[DEPTH].last_ns = time.time_ns()  # its image
+                assert line.resubscribe("BTCUSDT", ["again"])
+                await until(lambda: len(exchange.received) == 1)
+            assert writer.told == [("trade", "start"), ("depth", "start"), ("depth", "resubscribed")]
 
     asyncio.run(run())
 

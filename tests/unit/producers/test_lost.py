@@ -95,3 +95,14 @@ def test_a_frame_that_kafka_refuses_for_good_is_written_down_as_missing() -> Non
     assert written == [(b"undelivered", [("receive_time_ns", b"1"), ("kind", b"lost")])]
     writer.write("raw", b"BTCUSDT", b"too large", [("kind", b"snapshot")])
     assert (len(written), writer.failed) == (1, 2)
+
+
+def test_only_who_brings_a_stream_says_that_it_stopped(writer: FakeWriter) -> None:
+    one, ended, leads = stream(writer), Connection("a"), Connection("b")
+    one.leader = leads
+    one.tell_lost(ended, "disconnect", 1)
+    assert writer.told == [], "nothing is missing: another connection brings it"
+    one.tell_lost(one.bringer(ended), "silent", 2)
+    assert [dict(headers)["connection"] for *_, headers in writer.records] == [b"b"]
+    one.begin(leads)
+    assert one.bringer(ended) is leads

@@ -28,7 +28,8 @@ class FakeLine:
         self.sent: list[str] = []
         self.renewed = 0
 
-    def send(self, requests: Sequence[str]) -> bool:
+    def resubscribe(self, wire_symbol: str, requests: Sequence[str]) -> bool:
+        assert wire_symbol in self.image_symbols
         if self.connected:
             self.sent += requests
         return self.connected

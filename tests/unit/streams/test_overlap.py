@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from bookmill.settings import WorkerSettings
-from schemas.catalogue import LIQUIDATIONS, SPREADS, TRADES
+from schemas.catalogue import GAPS, LIQUIDATIONS, SPREADS, TRADES
 from streams.checkpoints import pack, read_one, restore
 from streams.instrument import Instrument
 from streams.overlap import Overlap, line_of
 from streams.owned import OwnedPartition
-from streams.partition import RawPartition
+from streams.partition import RawPartition, Work
 from streams.synchronizer import Phase
 from tests.unit.streams.raw import SCHEMA_IDS, Record, depth, logs, read, record, snapshot, ticker, trade
 from venues.interface import Venue
@@ -296,3 +296,48 @@ def test_liquidations_of_two_connections_are_told_once_and_equal_ones_of_one_twi
         1,
         2,
     ]
+
+
+def okx(number: int, connection: str, at_ms: int, *, image: bool = False) -> Record:
+    """The book's bid is of quantity ``number`` from the change of that number on."""
+    asks = '["101","1","0","1"]' if image else ""
+    action, previous = ("snapshot", -1) if image else ("update", number - 1)
+    text = (
+        f'{{"arg":{{"channel":"books","instId":"BTC-USDT"}},"action":"{action}","data":[{{'
+        f'"bids":[["99","{number}","0","1"]],"asks":[{asks}],"ts":"{1_700_000_000_000 + number * 100}",'
+        f'"checksum":0,"prevSeqId":{previous},"seqId":{number}}}]}}'
+    )
+    return by(connection, record(0, "books", text.encode(), symbol="BTC-USDT"), at_ms=at_ms)
+
+
+def ledger(work: Work) -> list[tuple[str, str]]:
+    found = [read(GAPS, value) for _, value, _ in work.events.gaps]
+    return [(one["phase"], one["cause"]) for one in found if one["stream"] == "book"]
+
+
+def test_an_image_that_is_behind_the_book_is_told_of_once_it_has_caught_up() -> None:
+    raw = partition(venue("okx", "spot"))
+    records = [okx(1, A, 0, image=True), *(okx(n, A, n * 100) for n in range(2, 6))]
+    records += [okx(3, B, 510, image=True), *(okx(n, B, 510 + n) for n in range(4, 9)), okx(6, A, 600)]
+    work = raw.process(numbered(records))
+    told = [int(read(SPREADS, value)["bid_quantity"]) for _, value, _ in work.events.spreads]
+    assert told == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert ledger(work) == []
+
+
+def test_a_book_that_does_not_catch_up_is_told_of_all_the_same() -> None:
+    raw = partition(venue("okx", "spot"))
+    records = [okx(1, A, 0, image=True), okx(900, A, 10, image=True), okx(880, B, 20, image=True)]
+    records += [okx(881, B, 30), okx(882, B, 6000)]
+    work = raw.process(numbered(records))
+    told = [int(read(SPREADS, value)["bid_quantity"]) for _, value, _ in work.events.spreads]
+    assert told == [1, 900, 882]
+
+
+def test_an_image_after_a_silence_shows_a_loss_unless_the_book_is_the_same() -> None:
+    before = [okx(1, A, 0, image=True), okx(2, A, 100)]
+    for image, expected in ((2, []), (9, [("opened", "silent"), ("closed", "silent")])):
+        raw = partition(venue("okx", "spot"))
+        work = raw.process(numbered([*before, okx(image, B, 3000, image=True), okx(image + 1, B, 3100)]))
+        assert ledger(work) == expected
+        assert only(raw).synchronizer.phase is Phase.LIVE
