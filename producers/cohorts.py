@@ -239,7 +239,9 @@ class Cohorts:
             self.past.update({each.name: getattr(line.counts, each.name) for each in fields(LineCounts)})
         for stream in cohort.streams:
             if stream not in now:
-                self.past.update(frames=stream.frames, bytes=stream.bytes, repeated=stream.repeated)
+                self.past.update(
+                    frames=stream.frames, bytes=stream.bytes, repeated=stream.repeated, told=stream.told
+                )
 
     def _end(self, line: Line) -> None:
         with suppress(KeyError):

@@ -15,6 +15,7 @@ __all__ = ["COUNTERS", "ages_s", "counted", "figures"]
 COUNTERS = {
     "frames": "Frames written to the raw topic.",
     "bytes": "Bytes of these frames.",
+    "told": "Records that say frames are missing.",
     "repeated": "Frames that two connections brought during a hand-over, written once.",
     "errors": "Refusals by the exchange on a socket.",
     "dead_letters": "Frames that are neither data nor an answer we know.",
@@ -56,6 +57,7 @@ def counted(market: Market) -> dict[str, int]:
         "frames": past["frames"] + sum(stream.frames for stream in market.streams),
         "bytes": past["bytes"] + sum(stream.bytes for stream in market.streams),
         "repeated": past["repeated"] + sum(stream.repeated for stream in market.streams),
+        "told": past["told"] + sum(stream.told for stream in market.streams),
         "errors": market.errors,
         "dead_letters": market.strange,
         **lines,

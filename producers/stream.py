@@ -57,6 +57,7 @@ class Stream:
         "repeated",
         "route",
         "starts_anew",
+        "told",
         "topic",
         "writer",
     )
@@ -84,6 +85,8 @@ class Stream:
         self.frames = 0
         self.bytes = 0
         self.repeated = 0
+        self.told = 0
+        """Records that say frames are missing."""
         self.forgotten_before = 0
         self.last_ns = 0
         self.lost_ns = 0
@@ -132,6 +135,7 @@ class Stream:
             *self.last_headers,
         ]
         source.written += 1
+        self.told += 1
         self.writer.write(self.topic, self.key, reason.encode(), headers)
 
     def take(self, source: Source, frame: bytes, time_ns: int) -> None:

@@ -23,9 +23,9 @@ _OF_NO_FRAME = ("instruments",)
 
 @dataclass(frozen=True)
 class Figures:
-    """By topic or table: frames in the raw topics, distinct events, records that repeat an event, rows, rows of all runs."""
+    """By topic or table: records in the raw topics, distinct events, records that repeat an event, rows, rows of all runs."""
 
-    frames: dict[str, int] = field(default_factory=dict)
+    records: dict[str, int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
     rows: dict[str, int] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Account:
         committed = self._offsets.committed(self._worker, self._raw)
         self._behind_at_first = behind(self._of(self._began, self._raw), committed, self._starts)
 
-    def frames(self) -> dict[str, int]:
+    def records(self) -> dict[str, int]:
         """Records written to each raw topic since the beginning."""
         return self._written(self._raw)
 
@@ -89,7 +89,7 @@ class Account:
                 )
         where = condition(self._of(self._began, self._raw), self._raw)
         return Figures(
-            frames=self.frames(),
+            records=self.records(),
             events={table: events[topic] for table, topic in zip(self._tables, self._events)},
             repeated=sum(written.values()) - sum(events.values()),
             rows={table: self._clickhouse.rows(table, where) for table in self._tables},

@@ -21,8 +21,11 @@ PROGRAM = (sys.executable, "-m", "bookmill")
 
 _SENTENCE = "bookmill: "
 
+_NO_FRAMES = ("markets.*.told", "markets.*.backfill_pages", "markets.*.backfills")
+"""Raw records that no frame of the exchange has become: a producer's own words, and past trades with what stands behind them."""
+
 COUNTERS: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "producer": {"frames_in": ("frames",), "handed_over": ("markets.*.repeated",)},
+    "producer": {"frames_in": ("frames",), "handed_over": ("markets.*.repeated",), "no_frames": _NO_FRAMES},
     "worker": {
         "events_out": (
             "trades",

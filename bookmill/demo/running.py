@@ -168,6 +168,7 @@ class Run:
             figures=figures,
             sent={m: self._exchange.sent(m) for m in self._exchange.markets} if self._exchange else None,
             handed_over=self._pipeline.tally.total("handed_over"),
+            no_frames=self._pipeline.tally.total("no_frames"),
             lost=self._lost,
             gaps=self._pipeline.tally.total("gaps"),
             lag=self._lag,
@@ -193,8 +194,8 @@ class Run:
         assert self._account  # noqa: S101
         sent = [self._exchange.sent(market) for market in self._exchange.markets]
         expected = sum(each.frames + each.snapshots for each in sent)
-        expected -= self._pipeline.tally.total("handed_over")
-        return max(0, expected - sum(self._account.frames().values()))
+        expected -= self._pipeline.tally.total("handed_over") - self._pipeline.tally.total("no_frames")
+        return max(0, expected - sum(self._account.records().values()))
 
     def _drain(self, name: str, left: Callable[[], int]) -> None:
         """Wait until a part has done what is left for it, as long as it gets on with it."""

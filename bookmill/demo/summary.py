@@ -19,7 +19,7 @@ __all__ = ["Summary"]
 class Summary:
     """A finished run; ``began`` is False when it was stopped before a frame could be collected. ``sent`` is what the simulated exchange sent, by market; None with real exchanges, which do not tell.
 
-    ``handed_over`` frames came over two connections while one replaced the other, and were written once. ``lost`` frames were sent to a producer that ended before it had them in Kafka: an exchange does not send them again. ``lag`` is what was left undone, in records, by part, for the next start; 0 after a run that was drained.
+    ``handed_over`` frames came over two connections while one replaced the other, and were written once; ``no_frames`` raw records are a producer's own words (``lost``) or past trades. ``lost`` frames were sent to a producer that ended before it had them in Kafka: an exchange does not send them again. ``lag`` is what was left undone, in records, by part, for the next start; 0 after a run that was drained.
     """
 
     title: str
@@ -27,6 +27,7 @@ class Summary:
     figures: Figures
     sent: dict[str, Sent] | None
     handed_over: int
+    no_frames: int
     lost: int
     gaps: int
     lag: dict[str, int]
@@ -45,8 +46,8 @@ class Summary:
 
     @property
     def frames_in_kafka(self) -> int:
-        """Raw records of this run."""
-        return sum(self.figures.frames.values())
+        """Raw records of this run that are frames, or snapshots."""
+        return sum(self.figures.records.values()) - self.no_frames
 
     def as_json(self) -> str:
         """One line."""
@@ -64,7 +65,7 @@ class Summary:
             "lag_by_part": self.lag,
             "restarts": self.restarts,
             "repeated_events": figures.repeated,
-            "frames_by_topic": figures.frames,
+            "records_by_topic": figures.records,
             "sent_by_market": None
             if self.sent is None
             else {
@@ -90,7 +91,7 @@ class Summary:
                 f"{market} {sent.frames:,} + {sent.snapshots} snapshots" for market, sent in self.sent.items()
             )
             table.add_row("frames sent by the exchange", f"{self.frames_sent:,}", by_market)
-        by_topic = ", ".join(f"{topic} {count:,}" for topic, count in self.figures.frames.items())
+        by_topic = ", ".join(f"{topic} {count:,}" for topic, count in self.figures.records.items())
         table.add_row("frames in Kafka", f"{self.frames_in_kafka:,}", by_topic)
         if self.lost:
             table.add_row(

@@ -83,6 +83,19 @@ async def fetch(room: Room, wire: str, wanted: TradeSpan, times: int) -> None:
     await room.until(lambda: backfills.counts.served == times, "it is served")
 
 
+async def say_so(room: Room, wire: str) -> None:
+    """Where no number tells that trades are missing the producer has to: nothing else is filled there."""
+    room.simulator.let_trade(room.market_name, on=False)
+    await asyncio.sleep(0.5)
+    [stream] = [
+        one
+        for one in room.market.streams
+        if one.route.wire_symbol == wire and one.route.channel in room.venue.trade_channels
+    ]
+    assert stream.leader is not None
+    stream.tell_lost(stream.leader, "disconnect", time.time_ns())
+
+
 async def lose_and_fetch(name: str) -> None:
     async with room_of(name, symbols=1, rate=120.0) as room:
         if name.startswith("coinbase-advanced"):
@@ -92,8 +105,11 @@ async def lose_and_fetch(name: str) -> None:
         await room.calm()
         await room.until(lambda: len(listener.events) > 20, "trades come")
         channel = room.tape.channel(wire)
+        if room.venue.trade_sequence == "none":
+            await say_so(room, wire)
         before = len(listener.events)
         channel.disturbances.extend(["drop"] * LOST_FRAMES)
+        room.simulator.let_trade(room.market_name, on=True)
         await room.until(
             lambda: not channel.disturbances and len(listener.events) > before + 20, "trades come again"
         )

@@ -26,6 +26,7 @@ from schemas.admin import ensure_topics
 from schemas.catalogue import (
     BOOK_SNAPSHOTS,
     DERIVATIVES,
+    GAPS,
     INSTRUMENTS,
     KLINES,
     LIQUIDATIONS,
@@ -215,6 +216,29 @@ def liquidation(number: int) -> dict[str, Any]:
     }
 
 
+def gap(number: int) -> dict[str, Any]:
+    counted, closed = number % 2 == 0, number % 3 == 0
+    return {
+        **common(number),
+        "gap": f"{RAW}/0/{number}/000000",
+        "stream": "trades" if counted else "book",
+        "phase": "closed" if closed else "opened",
+        "cause": "sequence",
+        "expected": str(number) if counted else None,
+        "seen": str(number + 5) if counted else None,
+        "first_trade_id": 2**62 + number if counted else None,
+        "last_trade_id": 2**62 + number + 4 if counted else None,
+        "missed": 5 if counted else None,
+        "attempts": number,
+        "opened_time": NOW,
+        "closed_time": NOW + timedelta(microseconds=number) if closed else None,
+        "since_time": NOW if counted else None,
+        "until_time": NOW if counted else None,
+        "healed": "backfill" if closed else "none",
+        "complete": closed,
+    }
+
+
 def instrument(number: int) -> dict[str, Any]:
     return {
         "exchange": "okx",
@@ -338,13 +362,14 @@ def test_rows_are_stored_exactly_as_the_events_say(settings: Settings, events: E
         KLINES: kline,
         DERIVATIVES: derivative,
         LIQUIDATIONS: liquidation,
+        GAPS: gap,
         INSTRUMENTS: instrument,
     }
     assert makers.keys() == set(TABLE_TOPICS)
     for topic, make in makers.items():
         events.write(topic, map(make, range(60)))
     with sink() as part:
-        wait_until(lambda: part.status().get("rows") == 480, "480 rows")
+        wait_until(lambda: part.status().get("rows") == 540, "540 rows")
         assert part.stop() == 0
     for topic, make in makers.items():
         # Received in 2024, and not forgotten: the time to live counts from when a row was stored.
