@@ -24,6 +24,7 @@ import msgspec
 
 from bookmill.errors import FrameError
 from venues.adapter import UNREADABLE
+from venues.integers import Millis
 from venues.messages import BookImage, Kline, Message, Ticker, Trade
 from venues.numbers import ScaledNumbers
 
@@ -53,7 +54,7 @@ class Book(msgspec.Struct):
 
     bids: list[tuple[str, str]]
     asks: list[tuple[str, str]]
-    time_ms: int | None = None
+    time_ms: Millis | None = None
     id: int | None = None
 
 
@@ -64,7 +65,7 @@ class PolledTrade(msgspec.Struct):
     price: str
     quantity: str
     side: Literal["buy", "sell"]
-    time_ms: int | None = None
+    time_ms: Millis | None = None
     aggregated: bool = False
 
 
@@ -77,13 +78,13 @@ class PolledTicker(msgspec.Struct):
     low: str | None = None
     volume: str | None = None
     quote_volume: str | None = None
-    time_ms: int | None = None
+    time_ms: Millis | None = None
 
 
 class Bar(msgspec.Struct):
     """One of ``poll.klines``."""
 
-    open_ms: int
+    open_ms: Millis
     open: str
     high: str
     low: str

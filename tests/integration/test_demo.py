@@ -112,9 +112,7 @@ def agree(summary: dict[str, Any]) -> None:
     assert (summary["gaps"], summary["dead_letters"], summary["lag"], summary["problems"]) == (0, 0, 0, [])
 
 
-def test_a_demo_agrees_with_itself_and_leaves_nothing_running_also_when_parts_are_killed(
-    start: Callable[..., Demo],
-) -> None:
+def test_a_demo_agrees_with_itself_and_leaves_nothing_running(start: Callable[..., Demo]) -> None:
     demo = start("--duration", "8", "--json")
     first = demo.summary()
     agree(first)
@@ -123,7 +121,13 @@ def test_a_demo_agrees_with_itself_and_leaves_nothing_running_also_when_parts_ar
     assert first["rows_total"] == first["rows"]
     assert demo.processes() == []
 
-    demo = start("--json")  # the same platform and data
+
+@pytest.mark.slow
+def test_a_second_demo_on_the_same_data_agrees_too_also_when_parts_are_killed(
+    start: Callable[..., Demo],
+) -> None:
+    first = start("--duration", "3", "--json").summary()
+    demo = start("--json")
     wait_until(is_running(demo), "books are live", timeout_s=120)
     for part in ("worker", "sink"):
         demo.part(part).kill()

@@ -226,6 +226,7 @@ def bookmill(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_in_the_background_it_is_started_once_and_its_parts_end_when_it_is_killed(tmp_path: Path) -> None:
     try:
         first = bookmill(tmp_path, "platform", "start", "--json")

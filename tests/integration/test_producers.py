@@ -321,6 +321,7 @@ def test_an_unreachable_exchange_is_shown_and_waited_for(stage: Stage) -> None:
     assert part.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_killed_producer_starts_again_where_the_exchange_is(stage: Stage) -> None:
     stage.simulate("--market", "spot", "--rate", "200")
     part = stage.produce()

@@ -32,6 +32,17 @@ pytestmark = pytest.mark.timeout(
 # Two recordings of one instrument cannot be one market's past: they go through pipelines of their own.
 GROUPS = (("spot-btcusdt-2024", "spot-ethusdt-2024", "usdm-btcusdt-2024"), ("usdm-btcusdt-2023",))
 WAYS = ("socket", "replay")
+ALWAYS_BY_SOCKET = GROUPS[1]
+"""The others go through the socket in ``make test-slow``: at their pace they take minutes."""
+CASES = [
+    pytest.param(
+        (name, way),
+        id=f"{name}-{way}",
+        marks=[pytest.mark.slow] if way == "socket" and name not in ALWAYS_BY_SOCKET else [],
+    )
+    for name in NAMES
+    for way in WAYS
+]
 FINAL = {"worker__snapshot_interval_ms": "1"}
 """A book snapshot after each diff (exchange times are in ms): the last one stands at the recording's last update id."""
 
@@ -54,15 +65,22 @@ def subscribed(one: Recording) -> int:
 
 @pytest.fixture(scope="module")
 def outcomes(
-    addresses: Addresses, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, addresses: Addresses, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[tuple[str, str], Outcome]:
-    """All recordings both ways at once: what takes longest is waiting for the recorded pace."""
+    """All recordings that are asked for, both ways at once: what takes longest is waiting for the recorded pace."""
+    wanted = {
+        item.callspec.params["case"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.path == request.path and hasattr(item, "callspec")
+    }
     groups = [[recording(name) for name in group] for group in GROUPS]
     found: dict[tuple[str, str], Outcome] = {}
     with ExitStack() as running:
         started = []
         for number, group in enumerate(groups):
             for way in WAYS:
+                if not any((one.name, way) in wanted for one in group):
+                    continue
                 settings, folder = isolated(addresses), tmp_path_factory.mktemp(f"{way}{number}")
                 started.append(
                     (way, group, settings, running.enter_context(Pipeline(way, group, settings, folder)))
@@ -179,7 +197,7 @@ class Market:
         return tuple(found)
 
 
-@pytest.fixture(params=[(name, way) for name in NAMES for way in WAYS], ids=lambda key: f"{key[0]}-{key[1]}")
+@pytest.fixture(params=CASES)
 def case(
     request: pytest.FixtureRequest, outcomes: dict[tuple[str, str], Outcome]
 ) -> Iterator[tuple[Market, dict[str, Any], Outcome]]:

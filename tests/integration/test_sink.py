@@ -387,6 +387,7 @@ def test_rows_are_stored_exactly_as_the_events_say(settings: Settings, events: E
         ]
 
 
+@pytest.mark.slow
 def test_records_without_ids_are_stored_once_each_through_a_kill(
     settings: Settings, events: Events, sink: SinkOf
 ) -> None:
@@ -538,6 +539,7 @@ def test_while_clickhouse_is_down_the_sink_waits_and_says_so(
     assert distinct(settings) == 200
 
 
+@pytest.mark.slow
 def test_a_kafka_that_was_away_is_found_again(
     platform: Platform, settings: Settings, events: Events, sink: SinkOf
 ) -> None:

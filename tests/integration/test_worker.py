@@ -270,6 +270,7 @@ def rebalances(part: RunningPart) -> int:
     return sum("partitions assigned" in line for line in part.log.splitlines())
 
 
+@pytest.mark.slow
 def test_a_worker_with_a_name_restarts_and_no_partition_moves(prepared: Settings, tmp_path: Path) -> None:
     records = day(1500)
     one_, two_ = (

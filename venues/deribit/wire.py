@@ -133,7 +133,7 @@ class Listing(msgspec.Struct):
     instrument_type: str = ""
     future_type: str = ""
     state: str = ""
-    expiration_timestamp: Millis = 0
+    expiration_timestamp: Id = 0
     strike: Number = _NOTHING
     option_type: str = ""
 
