@@ -298,6 +298,7 @@ def test_scratch_tables_of_a_killed_run_are_dropped(pipeline: Pipeline) -> None:
     assert left not in pipeline.tables()
 
 
+@pytest.mark.slow
 def test_a_raw_topic_that_was_made_anew_is_said(pipeline: Pipeline) -> None:
     assert pipeline.worker.stop() == 0  # a group with members takes no offsets from outside
     _commit(pipeline, TopicPartition(pipeline.topic, 0, 5000, '{"processed": 5000}'))
@@ -345,6 +346,7 @@ def _begin_again(pipeline: Pipeline) -> None:
     wait_until(lambda: name not in admin.list_topics(timeout=10).topics, "the checkpoints are gone")
 
 
+@pytest.mark.slow
 def test_rows_of_a_batch_under_way_while_tables_are_swapped_are_there_once(addresses: Addresses) -> None:
     settings = isolated(addresses)
     database = settings.clickhouse.database

@@ -68,6 +68,7 @@ def insert(client: Client, values: range, token: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_record_goes_through_kafka_and_committed_offsets_survive_a_kill(
     platform: Platform, settings: Settings
 ) -> None:

@@ -231,6 +231,7 @@ def test_snapshots_are_served_on_request_once_and_through_429(stage: Stage) -> N
     assert stage.sent()["rest"]["snapshots"] == 2
 
 
+@pytest.mark.slow
 def test_a_cut_a_freeze_and_a_shutdown_are_survived(stage: Stage) -> None:
     stage.simulate("--market", "spot", "--rate", "300")
     part = stage.produce(producer__silent_after_s="1.5", producer__backoff_initial_s="0.05")
@@ -263,6 +264,7 @@ def test_a_rotation_writes_every_frame_once(stage: Stage) -> None:
     assert stage.sent()["connections"]["too_many_messages"] == 0
 
 
+@pytest.mark.slow
 def test_while_kafka_stands_still_the_exchange_is_read_slower_and_nothing_is_lost(
     stage: Stage, platform: Platform
 ) -> None:

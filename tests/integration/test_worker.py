@@ -195,6 +195,7 @@ def test_a_stopped_worker_leaves_nothing_to_repeat(prepared: Settings, tmp_path:
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_two_workers_share_and_one_takes_over_when_the_other_is_killed(
     prepared: Settings, tmp_path: Path
 ) -> None:
