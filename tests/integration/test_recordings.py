@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
+import httpx2
 import pytest
 
 from bookmill.addresses import Addresses
@@ -120,6 +121,7 @@ class Pipeline(ExitStack):
             assert self._simulator.process.stdout
             announced = self._simulator.process.stdout.readline()
             assert announced, self._simulator.log
+            self._rest = [addresses["rest"] for addresses in json.loads(announced).values()]
             for market, addresses in json.loads(announced).items():
                 exchanges[market] |= {"websocket_url": addresses["websocket"], "rest_url": addresses["rest"]}
         self._chosen = {"exchanges": json.dumps({"binance": exchanges}), **FINAL}
@@ -144,9 +146,9 @@ class Pipeline(ExitStack):
                 self._replay(one)
         else:
             frames = sum(subscribed(one) for one in self._group)
-            wait_until(
-                lambda: self._worker.status().get("frames", 0) >= frames, f"{frames} frames", timeout_s=200
-            )
+            wait_until(self._is_played, "the recordings are played", timeout_s=200)
+            wait_until(self._has_all, f"{frames} frames", timeout_s=60)
+            assert self._worker.status()["frames"] >= frames
         self.worker_status = self._worker.status()
         assert self._worker.stop() == 0
         wait_until(lambda: self._sink.status().get("lag") == 0, "the sink has all", timeout_s=60)
@@ -154,6 +156,16 @@ class Pipeline(ExitStack):
         if self._way == "socket":
             assert self._producer.stop() == 0
             assert self._simulator.stop() == 0
+
+    def _is_played(self) -> bool:
+        """Whether the simulated exchange has sent its last recorded frame."""
+        counts = [httpx2.get(f"{address}/simulator/counts").json() for address in self._rest]
+        return all(one["finished"] for one in counts)
+
+    def _has_all(self) -> bool:
+        """Whether the worker has read all that the producer wrote: words of its own and past trades, too."""
+        written = self._producer.status()["acknowledged"]
+        return bool(self._worker.status().get("frames", 0) >= written > 0)
 
     def _replay(self, one: Recording) -> None:
         command = [
