@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from bookmill.errors import RefusedError
 from bookmill.since import SINCE
 
 __all__ = ["gaps"]
@@ -61,6 +62,12 @@ def gaps(since: datetime, exchange: str, symbol: str, *, only_open: bool, as_jso
         return b"".join(run_query(settings.clickhouse, url, query, "JSONEachRow"))
 
     report = Report.read(ask, choice)
+    if not report.instruments and (exchange or symbol):
+        named = " ".join(filter(None, (exchange, symbol)))
+        raise RefusedError(
+            f"Nothing of {named} is stored since {since:%Y-%m-%d %H:%M} UTC.",
+            hint="'bookmill gaps' without it shows what there is.",
+        )
     if as_json:
         click.echo(report.as_json())
         return

@@ -15,6 +15,7 @@ from schemas.catalogue import Topic
 __all__ = ["create_tables", "statements"]
 
 _END = "\n--;\n"
+_VIEW = "CREATE OR REPLACE VIEW"
 
 
 class _Store(Protocol):
@@ -22,10 +23,11 @@ class _Store(Protocol):
 
 
 def statements(table: str, database: str, *, name: str = "") -> list[str]:
-    """The statements that make ``table`` what it is now, in order; ``name`` makes another one like it."""
+    """The statements that make ``table`` and its views what they are now, in order; ``name`` makes another one like it, without views."""
     text = files("sinks").joinpath("tables", f"{table}.sql").read_text(encoding="utf-8")
     text = text.replace(f"{{database}}.{table}\n", f"{{database}}.{name or table}\n")
-    return [part.strip() for part in text.replace("{database}", database).split(_END) if part.strip()]
+    parts = [part.strip() for part in text.replace("{database}", database).split(_END) if part.strip()]
+    return [part for part in parts if not name or _VIEW not in part]
 
 
 def create_tables(store: _Store, database: str, topics: Iterable[Topic]) -> None:

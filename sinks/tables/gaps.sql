@@ -72,7 +72,7 @@ SETTINGS
 COMMENT 'One gap opens or closes: what an instrument''s data lack, why, and what became of it.'
 --;
 -- How each gap stands: its closing event where there is one, else the event that opened it.
-CREATE VIEW IF NOT EXISTS {database}.gaps_now AS
+CREATE OR REPLACE VIEW {database}.gaps_now AS
 SELECT *
 FROM {database}.gaps
 ORDER BY phase = 'closed' DESC, source_offset DESC, source_index DESC

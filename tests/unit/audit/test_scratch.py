@@ -64,3 +64,8 @@ def test_a_table_like_another_has_its_columns_under_its_name() -> None:
     like = statements("trades", "m", name="other")
     assert [text.replace("m.other", "m.trades") for text in like] == statements("trades", "m")
     assert not any("m.trades" in text for text in like)
+
+
+def test_no_view_is_made_over_a_scratch_table() -> None:
+    assert any("VIEW m.gaps_now" in text for text in statements("gaps", "m"))
+    assert not any("VIEW" in text for text in statements("gaps", "m", name="other"))
