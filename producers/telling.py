@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import struct
-import time
-
-import fastavro
-
 from producers.kafka_writer import KafkaWriter
 from schemas.catalogue import CONTROL_REQUESTS
+from schemas.control_request import ControlRequestWriter
 from schemas.subscriptions import Desired
 
 __all__ = ["Teller"]
@@ -22,23 +17,18 @@ class Teller:
         self.told = 0
         self._writer = writer
         self._topic = prefix + CONTROL_REQUESTS.name
-        self._header = struct.pack(">bI", 0, schema_id)
-        self._schema = fastavro.parse_schema(CONTROL_REQUESTS.schema)
+        self._requests = ControlRequestWriter(schema_id)
         self._producer_id = producer_id
 
     def collected(self, desired: Desired, wire_symbol: str) -> None:
         """All streams of this instrument are delivered from now on."""
-        out = io.BytesIO()
-        value = {
-            "exchange": desired.exchange,
-            "market": desired.market,
-            "symbol": desired.symbol,
-            "wire_symbol": wire_symbol,
-            "kind": "collected",
-            "reason": "",
-            "requested_time": time.time_ns() // 1000,
-            "producer": self._producer_id,
-        }
-        fastavro.schemaless_writer(out, self._schema, value)
-        self._writer.write(self._topic, desired.key.encode(), self._header + out.getvalue(), [])
+        value = self._requests.write(
+            "collected",
+            desired.exchange,
+            desired.market,
+            desired.symbol,
+            wire_symbol=wire_symbol,
+            producer=self._producer_id,
+        )
+        self._writer.write(self._topic, desired.key.encode(), value, [])
         self.told += 1

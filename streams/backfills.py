@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import fastavro
-
-from schemas.catalogue import CONTROL_REQUESTS
+from schemas.control_request import ControlRequestWriter
 from streams.emitter import OutgoingEvent
 from streams.gaps import Gap
 from streams.instrument import Instrument
@@ -38,8 +34,7 @@ class BackfillRequests:
     """
 
     def __init__(self, schema_id: int, retry_s: float, attempts: int) -> None:
-        self._header = struct.pack(">bI", 0, schema_id)
-        self._schema = fastavro.parse_schema(CONTROL_REQUESTS.schema)
+        self._writer = ControlRequestWriter(schema_id)
         self._retry_s = retry_s
         self._attempts = attempts
         self._asked: dict[str, _Asked] = {}
@@ -65,24 +60,17 @@ class BackfillRequests:
 
     def write(self, venue: Venue, instrument: Instrument, gap: Gap) -> OutgoingEvent:
         """The request record."""
-        out = io.BytesIO()
         missing = gap.missing
-        fastavro.schemaless_writer(
-            out,
-            self._schema,
-            {
-                "exchange": venue.exchange,
-                "market": venue.market,
-                "symbol": instrument.symbol,
-                "wire_symbol": instrument.wire_symbol,
-                "kind": "backfill",
-                "reason": gap.cause,
-                "requested_time": time.time_ns() // 1000,
-                "first_trade_id": str(missing[0][0]) if missing else None,
-                "last_trade_id": str(missing[-1][1]) if missing else None,
-                "since_time": gap.since_micros,
-                "until_time": gap.until_micros,
-                "producer": "",
-            },
+        value = self._writer.write(
+            "backfill",
+            venue.exchange,
+            venue.market,
+            instrument.symbol,
+            wire_symbol=instrument.wire_symbol,
+            reason=gap.cause,
+            first_trade_id=str(missing[0][0]) if missing else None,
+            last_trade_id=str(missing[-1][1]) if missing else None,
+            since_time=gap.since_micros,
+            until_time=gap.until_micros,
         )
-        return instrument.key, self._header + out.getvalue(), []
+        return instrument.key, value, []

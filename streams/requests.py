@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
-import fastavro
-
-from schemas.catalogue import CONTROL_REQUESTS
+from schemas.control_request import ControlRequestWriter
 from streams.emitter import OutgoingEvent
 from streams.instrument import Instrument
 from venues.interface import Venue
@@ -43,8 +38,7 @@ class ResyncRequests:
     """
 
     def __init__(self, schema_id: int, retry_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._header = struct.pack(">bI", 0, schema_id)
-        self._schema = fastavro.parse_schema(CONTROL_REQUESTS.schema)
+        self._writer = ControlRequestWriter(schema_id)
         self._retry_s = retry_s
         self._clock = clock
         self._asked: dict[bytes, _Asked] = {}
@@ -80,19 +74,12 @@ class ResyncRequests:
 
     def write(self, venue: Venue, instrument: Instrument) -> OutgoingEvent:
         """The request record."""
-        out = io.BytesIO()
-        kind: Literal["resync"] = "resync"
-        fastavro.schemaless_writer(
-            out,
-            self._schema,
-            {
-                "exchange": venue.exchange,
-                "market": venue.market,
-                "symbol": instrument.symbol,
-                "wire_symbol": instrument.wire_symbol,
-                "kind": kind,
-                "reason": instrument.synchronizer.reason,
-                "requested_time": time.time_ns() // 1000,
-            },
+        value = self._writer.write(
+            "resync",
+            venue.exchange,
+            venue.market,
+            instrument.symbol,
+            wire_symbol=instrument.wire_symbol,
+            reason=instrument.synchronizer.reason,
         )
-        return instrument.key, self._header + out.getvalue(), []
+        return instrument.key, value, []
