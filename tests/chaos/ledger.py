@@ -87,8 +87,8 @@ def judge_ledger(
     halted_s: float,
     voices: Voices,
 ) -> Verdict:
-    """``rows``: stored books, in order. ``halted_s``: when trading ended; what opened later has no next frame to be closed by. ``voices``:
-    of the raw records.
+    """``rows``: stored books, in order. ``halted_s``: when trading ended; what opened later has no next frame to be closed by: of a book
+    or trades a gap then is none of ours where its stream fell silent. ``voices``: of the raw records.
     """
     verdict = Verdict()
     books: dict[str, list[Entry]] = {name: [] for name in truths}
@@ -126,7 +126,8 @@ def judge_ledger(
         [
             entry
             for entry in entries
-            if entry.until_s == _NEVER_S and (entry.stream in {"book", "trades"} or entry.since_s < halted_s)
+            if entry.until_s == _NEVER_S
+            and (entry.told_s <= halted_s or (entry.stream in {"book", "trades"} and entry.cause != "silent"))
         ],
     )
     verdict.wrong(

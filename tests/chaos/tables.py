@@ -44,7 +44,8 @@ class BookRow:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A gap of ``gaps``, as it stands now. Times in seconds since the epoch; ``until_s`` is without end while it is open."""
+    """A gap of ``gaps``, as it stands now. Times in seconds since the epoch; ``until_s`` is without end while it is open,
+    ``told_s`` is when the record was received that its newest row came of."""
 
     name: str
     stream: str
@@ -54,6 +55,7 @@ class Entry:
     since_s: float
     until_s: float
     cause: str = ""
+    told_s: float = 0.0
 
 
 class Tables:
@@ -116,10 +118,12 @@ class Tables:
         """One for each gap: what its closing row says, where there is one."""
         columns = (
             "concat(exchange, '.', market, '.', symbol), stream, complete, first_trade_id, last_trade_id,"
-            " toFloat64(opened_time), toFloat64(closed_time), cause, gap"
+            " toFloat64(opened_time), toFloat64(closed_time), cause, toFloat64(receive_time), gap"
         )
         found: dict[str, Entry] = {}
-        for name, stream, complete, first, last, since, until, cause, gap in self._events("gaps", columns):
+        for name, stream, complete, first, last, since, until, cause, told, gap in self._events(
+            "gaps", columns
+        ):
             found[gap] = Entry(
                 name,
                 stream,
@@ -129,6 +133,7 @@ class Tables:
                 float(since),
                 float("inf") if until == _NULL else float(until),
                 cause,
+                float(told),
             )
         yield from found.values()
 

@@ -311,9 +311,12 @@ def test_gaps_are_closed_at_the_end_and_those_of_trades_filled() -> None:
         entry = _said(10.35, never_s, stream=stream, complete=stream == "trades")
         [problem] = _ledger(truths, rows, [entry])
         assert "open" in problem
-    other = _said(10.35, never_s, stream="ticker")
-    assert _ledger(truths, rows, [other])
-    assert not _ledger(truths, rows, [other], halted_s=10.3), "nothing comes any more that could close it"
+    other = replace(_said(10.35, never_s, stream="ticker"), told_s=10.4)
+    silent = replace(_said(10.35, never_s), cause="silent", told_s=10.4)
+    assert _ledger(truths, rows, [other], halted_s=10.5)
+    assert _ledger(truths, rows, [silent], halted_s=10.5)
+    for entry in (other, silent):
+        assert not _ledger(truths, rows, [entry], halted_s=10.3), "nothing comes any more that could close it"
     [problem] = _ledger(truths, rows, [_gap()])
     assert "not filled" in problem
     assert not _ledger(truths, rows, [_gap(complete=True)])
