@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, SecretStr
-from pydantic_core import PydanticCustomError
+from pydantic import Field, PositiveInt, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,8 +20,14 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from bookmill.settings_base import InstanceId, Port, Section
+from bookmill.settings_markets import MarketSettings
+from bookmill.settings_serving import AlertSettings, GatewaySettings, WatcherSettings
+
 __all__ = [
+    "AlertSettings",
     "ClickHouseSettings",
+    "GatewaySettings",
     "KafkaSettings",
     "LogSettings",
     "MarketSettings",
@@ -33,20 +37,13 @@ __all__ = [
     "Settings",
     "SinkSettings",
     "StatusSettings",
+    "WatcherSettings",
     "WorkerSettings",
     "settings_file",
 ]
 
-Channel = Literal["book", "best", "trades", "ticker", "klines", "derivatives", "liquidations"]
-InstanceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
-Port = Annotated[int, Field(ge=0, le=65_535)]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class LogSettings(_Section):
+class LogSettings(Section):
     """How much is logged, and for whom."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -55,7 +52,7 @@ class LogSettings(_Section):
     """`console` for people, `json` for programs."""
 
 
-class KafkaSettings(_Section):
+class KafkaSettings(Section):
     """Where Kafka is and how topics are made. Without an address the embedded platform is used."""
 
     bootstrap_servers: str | None = None
@@ -78,7 +75,7 @@ class KafkaSettings(_Section):
     """Of topics that are made."""
 
 
-class RegistrySettings(_Section):
+class RegistrySettings(Section):
     """Where the schema registry (Confluent-compatible API) is."""
 
     url: str | None = None
@@ -89,7 +86,7 @@ class RegistrySettings(_Section):
     """For basic authentication."""
 
 
-class ClickHouseSettings(_Section):
+class ClickHouseSettings(Section):
     """Where ClickHouse's HTTP interface is and which database holds the tables."""
 
     url: str | None = None
@@ -102,66 +99,7 @@ class ClickHouseSettings(_Section):
     """Where the tables are."""
 
 
-_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
-
-
-def _proxy(given: SecretStr) -> SecretStr:
-    """A proxy's address, or an error that does not repeat it: it may hold a password."""
-    try:
-        parts = urlsplit(given.get_secret_value())
-        port = parts.port
-    except ValueError:
-        raise PydanticCustomError("secret_url", "it is no URL with a port number") from None
-    if parts.scheme not in _PROXY_SCHEMES:
-        raise PydanticCustomError(
-            "secret_url", "its scheme is '{scheme}', known are http, https, socks5", {"scheme": parts.scheme}
-        )
-    if not parts.hostname or port is None:
-        raise PydanticCustomError("secret_url", "it needs host and port, like socks5://127.0.0.1:1080")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise PydanticCustomError("secret_url", "nothing may stand behind its port")
-    if (parts.username is None) != (parts.password is None):
-        raise PydanticCustomError("secret_url", "user and password go together")
-    return given
-
-
-class MarketSettings(_Section):
-    """What to collect on one market of one exchange. Addresses left out are the exchange's own."""
-
-    enabled: bool = True
-    """Whether it is collected at all."""
-    symbols: tuple[str, ...] = ("BTC-USDT", "ETH-USDT")
-    """Instruments as BASE-QUOTE, or as the exchange spells them."""
-    channels: tuple[Channel, ...] = (
-        "book",
-        "best",
-        "trades",
-        "ticker",
-        "klines",
-        "derivatives",
-        "liquidations",
-    )
-    """What is collected, as far as the exchange has it."""
-    depth: PositiveInt | None = None
-    """Levels a side of the books that are streamed, where the exchange offers several depths; its most where not set."""
-    kline_intervals: tuple[str, ...] = ("1m",)
-    """Bars that are collected: `1m`, `5m`, `1h`, `1d` …, as far as the exchange has them."""
-    trades: Literal["trade", "aggTrade"] = "trade"
-    """`trade`: each trade; `aggTrade`: fills of one taker order at one price folded into one."""
-    source: Literal["socket", "poll"] = "socket"
-    """`socket`: listen, as the market's adapter does; `poll`: ask over REST again and again, which works for every exchange ccxt knows (then the exchange is named as ccxt names it)."""
-    websocket_url: str | None = None
-    """Instead of the exchange's own, without path."""
-    rest_url: str | None = None
-    """Instead of the exchange's own, without path."""
-    proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = None
-    """`http://`, `https://` (CONNECT) or `socks5://` (it resolves the names) with `host:port` and, where it asks for them, `user:password@`: sockets and REST go through it and no other way."""
-
-    api_key: SecretStr | None = None
-    """Sent with REST calls that want one, and no others: Binance's `historicalTrades` of USD-M, by which trades older than the last thousand are fetched. It needs no permission at all."""
-
-
-class ProducerSettings(_Section):
+class ProducerSettings(Section):
     """Connections and buffers of a producer."""
 
     shared: bool = False
@@ -206,7 +144,7 @@ class ProducerSettings(_Section):
     """A polled book, or trades, are asked for once in so long at most; tickers and bars five times less often."""
 
 
-class WorkerSettings(_Section):
+class WorkerSettings(Section):
     """Books and events of a worker."""
 
     group: str = "bookmill-worker"
@@ -233,6 +171,10 @@ class WorkerSettings(_Section):
     """so many times."""
     session_timeout_s: float = Field(12.0, gt=0)
     """A worker silent for so long loses its partitions to the others."""
+    book_updates: bool = False
+    """Whether each change of a book is written to `book_updates`, with the whole book now and then: who serves books of full depth needs it (`bookmill demo` and `up` do), and it costs a part of the worker's throughput."""
+    book_image_intervals: PositiveInt = 30
+    """The whole book is in `book_updates` once in so many intervals of `snapshot_interval_ms`."""
 
     @property
     def backfill_patience_s(self) -> float:
@@ -240,7 +182,7 @@ class WorkerSettings(_Section):
         return self.backfill_retry_s * (2.0 ** min(self.backfill_attempts, 100) - 1)
 
 
-class SinkSettings(_Section):
+class SinkSettings(Section):
     """Batches and retries of a sink."""
 
     group: str = "bookmill-sink"
@@ -271,7 +213,7 @@ class SinkSettings(_Section):
     """A sink silent for so long loses its partitions to the others."""
 
 
-class StatusSettings(_Section):
+class StatusSettings(Section):
     """Where each part answers ``/health``, ``/status`` and ``/metrics``; port 0 takes any free one and logs it."""
 
     host: str = "127.0.0.1"
@@ -282,7 +224,7 @@ class StatusSettings(_Section):
     """Statistics are logged once in so long."""
 
 
-class PlatformSettings(_Section):
+class PlatformSettings(Section):
     """The embedded platform: usual ports (another free one is chosen and remembered where one is taken)."""
 
     kafka_port: Port = 9092
@@ -334,6 +276,9 @@ class Settings(BaseSettings):
     producer: ProducerSettings = ProducerSettings()
     worker: WorkerSettings = WorkerSettings()
     sink: SinkSettings = SinkSettings()
+    watcher: WatcherSettings = WatcherSettings()
+    alerts: AlertSettings = AlertSettings()
+    gateway: GatewaySettings = GatewaySettings()
     status: StatusSettings = StatusSettings()
     platform: PlatformSettings = PlatformSettings()
 

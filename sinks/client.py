@@ -12,9 +12,10 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
+from bookmill.archive import first_sentence
 from bookmill.errors import BookmillError, RefusedError, UnavailableError
 from bookmill.settings import ClickHouseSettings
-from sinks.faults import Verdict, first_sentence, verdict
+from sinks.faults import Verdict, verdict
 
 __all__ = ["DataRefusedError", "Store", "connect"]
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["Verdict", "first_sentence", "verdict"]
-
-_SENTENCE = 300
+__all__ = ["Verdict", "verdict"]
 
 
 class Verdict(Enum):
@@ -78,14 +76,3 @@ def verdict(code: int | None) -> Verdict:
     if code in _STOP:
         return Verdict.STOP
     return Verdict.RETRY
-
-
-def first_sentence(text: str) -> str:
-    """ClickHouse's own words without the parts meant for its developers: at most one sentence, no full stop."""
-    for lead in ("server response: ", "DB::Exception: "):
-        text = text.rpartition(lead)[2]
-    text = " ".join(text.split())
-    for end in (". ", " (at row", ": (at row", ": while executing", ": While executing"):
-        text = text.partition(end)[0]
-    text = text.rstrip(".: ")
-    return text if len(text) <= _SENTENCE else f"{text[: _SENTENCE - 3]}..."

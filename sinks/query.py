@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import httpx2
 
+from bookmill.archive import first_sentence
 from bookmill.errors import RefusedError, UnavailableError
 from bookmill.settings import ClickHouseSettings
-from sinks.faults import first_sentence
 
 __all__ = ["run_query"]
 

@@ -16,6 +16,8 @@ ALLOWED = {
     "producers": {"bookmill", "venues", "schemas"},
     "streams": {"bookmill", "venues", "schemas"},
     "sinks": {"bookmill", "schemas"},
+    "analysis": {"bookmill"},
+    "gateway": {"bookmill", "schemas", "analysis"},
     "audit": {"bookmill", "venues", "schemas", "streams", "sinks"},
     "simulator": {"bookmill"},
     "embedded": {"bookmill"},

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
+from bookmill.archive import first_sentence
 from bookmill.errors import RefusedError, UnavailableError
 from sinks.client import DataRefusedError, _translated
-from sinks.faults import Verdict, first_sentence, verdict
+from sinks.faults import Verdict, verdict
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The way in from outside: REST, websocket and dashboard over the event topics and ClickHouse (docs/gateway.md)."""
