@@ -54,6 +54,8 @@ def configure(settings: LogSettings) -> None:
         "producers",
         "streams",
         "sinks",
+        "analysis",
+        "gateway",
         "simulator",
         "embedded",
         "schemas",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bookmill.decimals import SCALE
 from bookmill.errors import FrameError
 
 __all__ = [
@@ -23,9 +24,6 @@ __all__ = [
     "optional_text_bytes",
     "text_bytes",
 ]
-
-SCALE = 18
-"""Digits after the decimal point of every price and quantity."""
 
 UNIT = 10**SCALE
 """One, as a scaled int."""

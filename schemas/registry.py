@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from http import HTTPStatus
 
 import httpx2
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
@@ -13,7 +14,7 @@ from bookmill.errors import RefusedError, UnavailableError
 from bookmill.settings import RegistrySettings
 from schemas.catalogue import Topic, subject
 
-__all__ = ["COMPATIBILITY", "client", "register"]
+__all__ = ["COMPATIBILITY", "client", "register", "schema_text"]
 
 COMPATIBILITY = "FULL_TRANSITIVE"
 _TIMEOUT_S = 10
@@ -68,3 +69,20 @@ def _register_one(registry: SchemaRegistryClient, name: str, topic: Topic) -> in
     raise RefusedError(
         f"The schema registry keeps compatibility {found} for {subject(name)} instead of {COMPATIBILITY}."
     )
+
+
+def schema_text(registry: SchemaRegistryClient, url: str, schema_id: int) -> str | None:
+    """The schema of an id, as it was registered; None where the registry knows no such id (yet).
+
+    Raises :class:`UnavailableError` when it does not answer, :class:`RefusedError` when it lets nobody in.
+    """
+    try:
+        return registry.get_schema(schema_id).schema_str
+    except SchemaRegistryError as error:
+        if error.http_status_code == HTTPStatus.NOT_FOUND:
+            return None
+        if error.http_status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise RefusedError(f"The schema registry at {url} refuses: {error}.") from error
+        raise UnavailableError(f"The schema registry at {url} fails: {error}.") from error
+    except (httpx2.HTTPError, OSError) as error:
+        raise UnavailableError(f"The schema registry does not answer at {url}: {error}.") from error

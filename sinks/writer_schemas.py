@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from http import HTTPStatus
 
-import httpx2
 from confluent_kafka.schema_registry import SchemaRegistryClient
-from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from bookmill.errors import FrameError, RefusedError, UnavailableError
+from bookmill.errors import FrameError
 from schemas.catalogue import Topic
+from schemas.registry import schema_text
 from sinks.container import Container
 
 __all__ = ["WriterSchema", "WriterSchemas"]
@@ -48,25 +46,13 @@ class WriterSchemas:
         key = (topic.name, schema_id)
         found = self._known.get(key)
         if found is None:
-            text = self._ask(schema_id)
+            text = schema_text(self._registry, self._url, schema_id)
             if text is None:  # not remembered: it may be registered a moment later
                 raise FrameError(f"The schema registry knows no schema {schema_id}.")
             found = self._known[key] = _fit(topic, schema_id, text)
         if isinstance(found, FrameError):
             raise found
         return found
-
-    def _ask(self, schema_id: int) -> str | None:
-        try:
-            return self._registry.get_schema(schema_id).schema_str
-        except SchemaRegistryError as error:
-            if error.http_status_code == HTTPStatus.NOT_FOUND:
-                return None
-            if error.http_status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-                raise RefusedError(f"The schema registry at {self._url} refuses: {error}.") from error
-            raise UnavailableError(f"The schema registry at {self._url} fails: {error}.") from error
-        except (httpx2.HTTPError, OSError) as error:
-            raise UnavailableError(f"The schema registry does not answer at {self._url}: {error}.") from error
 
 
 def _fit(topic: Topic, schema_id: int, text: str) -> WriterSchema | FrameError:

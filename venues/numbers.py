@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal, DecimalException
 
+from bookmill.decimals import SCALE, plain_text
 from bookmill.errors import FrameError
 
 __all__ = ["SCALE", "ScaledNumbers", "plain_text", "signed"]
-
-SCALE = 18
 
 _LIMIT = 10**38
 _LONGEST = 1000
@@ -76,10 +75,3 @@ def signed(text: str) -> int:
     negative = text.startswith("-")
     number = ScaledNumbers()[text[1:] if negative else text]
     return -number if negative else number
-
-
-def plain_text(scaled: int) -> str:
-    """A scaled int as the shortest plain decimal: ``10**17`` is ``0.1``."""
-    sign, digits = ("-", str(-scaled)) if scaled < 0 else ("", str(scaled))
-    whole, fraction = digits[:-SCALE] or "0", digits[-SCALE:].rjust(SCALE, "0").rstrip("0")
-    return f"{sign}{whole}.{fraction}" if fraction else sign + whole

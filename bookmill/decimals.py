@@ -1,0 +1,15 @@
+"""Exact numbers are ints scaled by 10**18 in all rooms; this is how they are written for people and programs."""
+
+from __future__ import annotations
+
+__all__ = ["SCALE", "plain_text"]
+
+SCALE = 18
+"""Digits after the decimal point of a scaled int."""
+
+
+def plain_text(scaled: int) -> str:
+    """A scaled int as the shortest plain decimal: ``10**17`` is ``0.1``."""
+    sign, digits = ("-", str(-scaled)) if scaled < 0 else ("", str(scaled))
+    whole, fraction = digits[:-SCALE] or "0", digits[-SCALE:].rjust(SCALE, "0").rstrip("0")
+    return f"{sign}{whole}.{fraction}" if fraction else sign + whole

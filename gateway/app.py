@@ -1,0 +1,56 @@
+"""The application: routers, errors, and what every request goes through."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from gateway import routes_health, routes_prices
+from gateway.bodies import EntityTags
+from gateway.context import Context
+from gateway.errors import Guard, handle_errors
+
+__all__ = ["API", "create_app"]
+
+API = "/api/v1"
+"""Before all paths but health, metrics, documentation and the dashboard."""
+
+_ROOT_ROUTERS: Sequence[APIRouter] = (routes_health.router,)
+_API_ROUTERS: Sequence[APIRouter] = (routes_prices.router,)
+_DESCRIPTION = """Live market data from memory, history from ClickHouse. Prices, quantities and rates are exact texts; times come in
+ISO 8601 and, as `…_us`, in microseconds since the epoch. Answers are `{"data": …}`, errors `{"error": …}`."""
+
+
+def create_app(context: Context) -> FastAPI:
+    """The application around a context; it enters the context's parts when it is started."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with context.running():
+            yield
+
+    app = FastAPI(
+        title="bookmill",
+        version=version("bookmill"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        middleware=[  # the first is outermost
+            Middleware(Guard),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),
+            Middleware(EntityTags),
+        ],
+        docs_url=None,  # its page loads from other hosts
+        redoc_url=None,
+    )
+    app.state.context = context
+    handle_errors(app)
+    for router in _ROOT_ROUTERS:
+        app.include_router(router)
+    for router in _API_ROUTERS:
+        app.include_router(router, prefix=API)
+    return app

@@ -1,0 +1,48 @@
+"""The filters that every list takes: ``exchange``, ``market``, ``symbol``, each several with commas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from gateway.errors import ApiError
+
+__all__ = ["Choice", "Chosen", "names"]
+
+_MOST = 1000
+_LONGEST = 20_000
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Empty: all."""
+
+    exchanges: tuple[str, ...] = ()
+    markets: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+
+
+def names(text: str, field: str) -> tuple[str, ...]:
+    """Names separated by commas, each once. Raises :class:`ApiError` for more than a thousand."""
+    found = tuple(dict.fromkeys(each for each in (part.strip() for part in text.split(",")) if each))
+    if len(found) > _MOST:
+        raise ApiError(400, "bad_request", f"{len(found)} names are too many at once.", field=field)
+    return found
+
+
+async def _choice(  # where it is not async, it would be called in another thread
+    exchange: Annotated[
+        str, Query(max_length=_LONGEST, description="Only these, with commas between them.", examples=["binance,okx"])
+    ] = "",
+    market: Annotated[str, Query(max_length=_LONGEST, description="Only these.", examples=["spot"])] = "",
+    symbol: Annotated[
+        str, Query(max_length=_LONGEST, description="Only these.", examples=["BTC-USDT,ETH-USDT"])
+    ] = "",
+) -> Choice:
+    return Choice(names(exchange, "exchange"), names(market, "market"), names(symbol, "symbol"))
+
+
+Chosen = Annotated[Choice, Depends(_choice)]
+"""For routes: ``choice: Chosen``."""

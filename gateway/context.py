@@ -1,0 +1,62 @@
+"""What the routes need, in one place: made at the start, handed to each request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from bookmill.addresses import Addresses
+from bookmill.archive import Archive
+from bookmill.settings import Settings
+from gateway.live import LiveState
+
+__all__ = ["Context", "InContext", "context", "now_micros"]
+
+
+def now_micros() -> int:
+    """The time, in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+@dataclass
+class Context:
+    """``parts`` are entered when the gateway starts to serve and left, the last one first, when it has ended; ``farewells`` are
+    awaited when it is told to stop, before connections are closed."""
+
+    settings: Settings
+    addresses: Addresses
+    archive: Archive
+    live: LiveState
+    parts: list[AbstractAsyncContextManager[object]] = field(default_factory=list)
+    farewells: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    clock: Callable[[], int] = now_micros
+    started_micros: int = field(default_factory=now_micros)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The time in which requests are answered."""
+        async with AsyncExitStack() as stack:
+            for part in self.parts:
+                await stack.enter_async_context(part)
+            yield
+
+    @property
+    def stale_after_us(self) -> int:
+        """What is older is stale."""
+        return int(self.settings.gateway.stale_after_s * 1_000_000)
+
+
+async def context(connection: HTTPConnection) -> Context:
+    """The context of the application that a request or websocket came to."""
+    found: Context = connection.app.state.context
+    return found
+
+
+InContext = Annotated[Context, Depends(context)]
+"""For routes: ``context: InContext``."""

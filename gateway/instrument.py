@@ -1,0 +1,147 @@
+"""One instrument as the events have last told of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Literal
+
+from gateway.presenting import Event
+
+__all__ = ["BookState", "Instrument", "is_after"]
+
+BookState = Literal["live", "resyncing", "stale", "degraded"]
+
+_OPEN_GAPS = 1000
+"""Most open gaps kept of one instrument: trades that nobody can bring any more stay open for ever."""
+
+
+class Instrument:
+    """``spreads`` by origin (``book``, ``ticker``), ``klines`` by interval, ``open_gaps`` by gap, ``trades`` in the order they came."""
+
+    __slots__ = (
+        "derivative",
+        "exchange",
+        "heard_us",
+        "key",
+        "klines",
+        "last_gap",
+        "last_trade",
+        "liquidation",
+        "lost",
+        "market",
+        "open_gaps",
+        "resyncs",
+        "snapshot",
+        "spreads",
+        "symbol",
+        "ticker",
+        "trades",
+    )
+
+    def __init__(self, exchange: str, market: str, symbol: str, *, recent_trades: int) -> None:
+        self.exchange = exchange
+        self.market = market
+        self.symbol = symbol
+        self.key = f"{exchange}.{market}.{symbol}"
+        self.heard_us = 0
+        """When a frame of it was received last, of any kind."""
+        self.spreads: dict[str, Event] = {}
+        self.snapshot: Event | None = None
+        self.ticker: Event | None = None
+        self.derivative: Event | None = None
+        """Each field as it was said last: a frame says some of them."""
+        self.klines: dict[str, Event] = {}
+        self.trades: deque[Event] = deque(maxlen=recent_trades)
+        self.last_trade: Event | None = None
+        """The newest that was told when it happened, not fetched later."""
+        self.liquidation: Event | None = None
+        self.open_gaps: dict[str, Event] = {}
+        self.last_gap: Event | None = None
+        self.lost: Event | None = None
+        """The event that its book was lost with; None while it is live, or has none."""
+        self.resyncs = 0
+        """How often its book was found again since the gateway runs."""
+
+    @property
+    def book_state(self) -> BookState | None:
+        """Of the book behind the events; None while nothing is known of one."""
+        if self.lost is not None:
+            return "resyncing"
+        newest = self.newest_of_book
+        state: BookState | None = None if newest is None else newest["state"]
+        return state
+
+    @property
+    def newest_of_book(self) -> Event | None:
+        """The newest event that the book made: its best prices changed, or an interval began."""
+        spread, snapshot = self.spreads.get("book"), self.snapshot
+        if spread is None or snapshot is None:
+            return spread or snapshot
+        return snapshot if is_after(snapshot, spread) else spread
+
+    def take(self, topic: str, event: Event) -> None:
+        """The next event of a topic."""
+        received_us = event["receive_time"]
+        self.heard_us = max(self.heard_us, received_us)
+        match topic:
+            case "spreads":
+                self.spreads[event["origin"]] = event
+                if event["origin"] == "book":
+                    self._found(event)
+            case "trades":
+                self.trades.append(event)
+                if event["source"] != "backfill":
+                    self.last_trade = event
+            case "book_snapshots":
+                self.snapshot = event
+                self._found(event)
+            case "tickers":
+                self.ticker = event
+            case "klines":
+                self.klines[event["interval"]] = event
+            case "derivatives":
+                said = {name: value for name, value in event.items() if value is not None}
+                self.derivative = event if self.derivative is None else {**self.derivative, **said}
+            case "liquidations":
+                self.liquidation = event
+            case "gaps":
+                self._gap(event)
+
+    def _found(self, event: Event) -> None:
+        """A book that makes events is not lost, whether its gap is told closed or not."""
+        if self.lost is not None and is_after(event, self.lost):
+            self.lost = None
+
+    def _gap(self, event: Event) -> None:
+        gap, of_book = event["gap"], event["stream"] == "book" and event["cause"] != "time"
+        if self.last_gap is None or event["opened_time"] >= self.last_gap["opened_time"]:
+            self.last_gap = event
+        if event["phase"] == "closed":
+            self.open_gaps.pop(gap, None)
+            if of_book:
+                self.resyncs += event["complete"] or event["healed"] != "none"
+                if self.lost is not None and is_after(event, self.lost):
+                    self.lost = None
+            return
+        self.open_gaps[gap] = event
+        if len(self.open_gaps) > _OPEN_GAPS:
+            del self.open_gaps[next(iter(self.open_gaps))]
+        if of_book:
+            newest = self.newest_of_book
+            if newest is None or is_after(event, newest):
+                self.lost = event
+
+
+def is_after(event: Event, other: Event) -> bool:
+    """Whether an event comes after another of the same instrument, of whatever topic: topics are read side by side."""
+    if (event["source_topic"], event["source_partition"]) == (
+        other["source_topic"],
+        other["source_partition"],
+    ):
+        return _place(event) > _place(other)
+    later: bool = event["receive_time"] > other["receive_time"]
+    return later
+
+
+def _place(event: Event) -> tuple[int, int]:
+    return event["source_offset"], event["source_index"]

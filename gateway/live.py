@@ -1,0 +1,128 @@
+"""What is true now, as the event topics have told it: one consumer writes here, everybody else reads, all in the event loop."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection
+
+from gateway.errors import ApiError
+from gateway.instrument import Instrument
+from gateway.nearest import nearest
+from gateway.presenting import Event, event_key
+from gateway.rates import Rates
+
+__all__ = ["LiveState", "Observer"]
+
+Observer = Callable[[str, str, Event], None]
+"""Called with topic, key (of an instrument ``exchange.market.symbol``, of ``consolidated`` the symbol) and event, after the state has it."""
+
+_OF_INSTRUMENTS = frozenset(
+    {"spreads", "trades", "book_snapshots", "tickers", "klines", "derivatives", "liquidations", "gaps"}
+)
+
+
+class LiveState:
+    """``recent_trades``: how many are kept of each instrument, and of all together. ``observers`` see every event in order."""
+
+    def __init__(self, *, recent_trades: int) -> None:
+        self.instruments: dict[str, Instrument] = {}
+        """Those with live data, by key."""
+        self.listings: dict[str, Event] = {}
+        """What the exchanges say of their instruments, by key."""
+        self.consolidated: dict[tuple[str, str], Event] = {}
+        """By symbol and kind (spot, perpetual, future, option)."""
+        self.trades: deque[Event] = deque(maxlen=recent_trades)
+        """The newest over all instruments, in the order they came."""
+        self.rates = Rates()
+        self.observers: list[Observer] = []
+        self._recent_trades = recent_trades
+
+    def take(self, topic: str, event: Event) -> None:
+        """The next event of a topic, named without the prefix of this installation."""
+        key = self._keep(topic, event)
+        self.rates.count(topic)
+        for observer in self.observers:
+            observer(topic, key, event)
+
+    def _keep(self, topic: str, event: Event) -> str:
+        if topic == "consolidated":
+            self.consolidated[event["symbol"], event["kind"]] = event
+            return str(event["symbol"])
+        if "exchange" not in event:
+            return ""
+        key = event_key(event)
+        if topic == "instruments":
+            self.listings[key] = event
+        elif topic in _OF_INSTRUMENTS:
+            instrument = self.instruments.get(key)
+            if instrument is None:
+                instrument = self.instruments[key] = Instrument(
+                    event["exchange"], event["market"], event["symbol"], recent_trades=self._recent_trades
+                )
+            instrument.take(topic, event)
+            if topic == "trades":
+                self.trades.append(event)
+        return key
+
+    def select(
+        self,
+        exchanges: Collection[str] = (),
+        markets: Collection[str] = (),
+        symbols: Collection[str] = (),
+    ) -> list[Instrument]:
+        """The instruments with live data that are chosen, by key; an empty choice chooses all."""
+        return [
+            self.instruments[key]
+            for key in sorted(self.instruments)
+            if _chosen(self.instruments[key], exchanges, markets, symbols)
+        ]
+
+    def require(self, exchange: str, market: str, symbol: str) -> Instrument:
+        """The instrument of that name. Raises ``unknown_instrument`` (or ``unknown_exchange``), with the nearest that there is."""
+        key = f"{exchange}.{market}.{symbol}"
+        found = self.instruments.get(key)
+        if found is None:
+            raise self.unknown(exchange, market, symbol)
+        return found
+
+    def unknown(self, exchange: str, market: str, symbol: str) -> ApiError:
+        """The error for an instrument that has no live data: it may be listed, or not exist at all."""
+        key = f"{exchange}.{market}.{symbol}"
+        if key in self.listings:
+            return ApiError(
+                404,
+                "unknown_instrument",
+                f"{key} is listed, but nothing of it is collected.",
+                hint="POST /api/v1/subscriptions begins it.",
+                field="symbol",
+            )
+        known = self.instruments.keys() | self.listings.keys()
+        exchanges = {each.partition(".")[0] for each in known}
+        if exchange not in exchanges:
+            return ApiError(
+                404,
+                "unknown_exchange",
+                f"Nothing is known of an exchange {exchange[:40]!r}.",
+                hint=nearest(exchange, exchanges),
+                field="exchange",
+            )
+        return ApiError(
+            404,
+            "unknown_instrument",
+            f"Nothing is known of {key[:100]}.",
+            hint=nearest(key, known),
+            field="symbol",
+        )
+
+
+def _chosen(
+    instrument: Instrument,
+    exchanges: Collection[str],
+    markets: Collection[str],
+    symbols: Collection[str],
+) -> bool:
+    return (
+        (not exchanges or instrument.exchange in exchanges)
+        and (not markets or instrument.market in markets)
+        and (not symbols or instrument.symbol in symbols)
+    )

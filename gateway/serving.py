@@ -1,0 +1,139 @@
+"""The gateway as a process: listening, signals, a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+import uvloop
+
+from bookmill.addresses import resolve
+from bookmill.archive import Archive
+from bookmill.errors import ConfigurationError, PortInUseError
+from bookmill.settings import GatewaySettings, Settings
+from gateway.app import create_app
+from gateway.context import Context
+from gateway.live import LiveState
+
+__all__ = ["GatewayServer", "address_of", "create_context", "listen", "run", "uvicorn_config"]
+
+_log = structlog.get_logger(__name__)
+
+_BACKLOG = 2048
+_GRACE_S = 5
+"""How long answers may take to end when the gateway is told to stop."""
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM. Raises a :class:`BookmillError` when it cannot start."""
+    with listen(settings.gateway) as listening:
+        context = create_context(settings)
+        server = GatewayServer(uvicorn_config(context), context)
+        _log.info("gateway listens", address=address_of(settings.gateway, listening))
+        uvloop.run(server.serve(sockets=[listening]))
+    _log.info("gateway stopped")
+
+
+def create_context(settings: Settings) -> Context:
+    """Everything the routes need, put together, not started yet."""
+    addresses = resolve(settings)
+    archive = Archive(
+        settings.clickhouse, addresses.clickhouse, timeout_s=settings.gateway.query_timeout_s
+    )
+    live = LiveState(recent_trades=settings.gateway.recent_trades)
+    return Context(settings, addresses, archive, live, parts=[archive])
+
+
+def listen(settings: GatewaySettings) -> socket.socket:
+    """The listening socket. Raises :class:`PortInUseError` where the port is taken, :class:`ConfigurationError` where there is no
+    such host."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise ConfigurationError(f"gateway.host {settings.host!r} is no address: {error.strerror}.") from error
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise PortInUseError(
+            f"The gateway cannot listen at {settings.host}:{settings.port}: {error.strerror}.",
+            hint="Set BOOKMILL_GATEWAY__PORT to a free one, or to 0 for any.",
+        ) from error
+    listening.setblocking(False)
+    return listening
+
+
+def address_of(settings: GatewaySettings, listening: socket.socket) -> str:
+    """As a browser wants it."""
+    host, port = listening.getsockname()[:2]
+    scheme = "https" if settings.tls_certificate else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def uvicorn_config(context: Context) -> uvicorn.Config:
+    """How uvicorn serves us. Raises :class:`ConfigurationError` where certificate or key cannot be used."""
+    gateway = context.settings.gateway
+    config = uvicorn.Config(
+        create_app(context),
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=_GRACE_S,
+        backlog=_BACKLOG,
+        ws_max_size=gateway.max_body_kib * 1024,
+        ssl_certfile=gateway.tls_certificate,
+        ssl_keyfile=gateway.tls_key,
+    )
+    try:
+        config.load()
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise ConfigurationError(
+            f"gateway.tls_certificate and gateway.tls_key cannot be used: {error}."
+        ) from error
+    return config
+
+
+class GatewayServer(uvicorn.Server):
+    """Says goodbye to websocket clients itself, and ends without a signal of its own when it was told to stop."""
+
+    def __init__(self, config: uvicorn.Config, context: Context) -> None:
+        super().__init__(config)
+        self._context = context
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """SIGINT and SIGTERM are how we are told to stop; a second one does not wait any longer."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """No new connections, then the farewells, then the rest."""
+        for server in self.servers:
+            server.close()
+        for farewell in self._context.farewells:
+            await farewell()
+        await super().shutdown(sockets)
