@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Literal
 
-from gateway.presenting import Event
+from schemas.fields import Event
 
 __all__ = ["BookState", "Instrument", "is_after"]
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection
 from gateway.errors import ApiError
 from gateway.instrument import Instrument
 from gateway.nearest import nearest
-from gateway.presenting import Event, event_key
+from gateway.presenting import event_key
 from gateway.rates import Rates
+from schemas.fields import Event
 
 __all__ = ["LiveState", "Observer"]
 

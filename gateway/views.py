@@ -6,8 +6,9 @@ from typing import Any
 
 from gateway.forms import decimal_text, iso
 from gateway.instrument import Instrument
-from gateway.presenting import Event, present
+from gateway.presenting import present
 from schemas.catalogue import DERIVATIVES, SPREADS, TICKERS, TRADES, Topic
+from schemas.fields import Event
 
 __all__ = ["age", "aged", "derivative", "latest_spread", "price", "spread", "ticker", "trade"]
 

@@ -15,9 +15,9 @@ import fastavro
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from bookmill.errors import FrameError
-from gateway.presenting import Event, fields
 from schemas.catalogue import Topic
 from schemas.codec import SCALE
+from schemas.fields import Event, fields
 from schemas.registry import schema_text
 
 __all__ = ["Decoder"]
@@ -139,5 +139,7 @@ def _require_scale(topic: Topic, name: str, kind: Any) -> None:
             _require_scale(topic, name, each)
     elif isinstance(kind, dict):
         if kind.get("logicalType") == "decimal" and kind.get("scale") != SCALE:
-            raise FrameError(f"{name} of {topic.name} was written with a scale of {kind.get('scale')}, not {SCALE}.")
+            raise FrameError(
+                f"{name} of {topic.name} was written with a scale of {kind.get('scale')}, not {SCALE}."
+            )
         _require_scale(topic, name, kind.get("items"))
