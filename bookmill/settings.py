@@ -199,6 +199,8 @@ class SinkSettings(Section):
         "liquidations",
         "gaps",
         "instruments",
+        "consolidated",
+        "alerts",
     )
     """What is loaded; tables have the same names."""
     batch_rows: PositiveInt = 50_000

@@ -20,6 +20,14 @@ class WatcherSettings(Section):
     """This watcher's name in its group, the same at each start and no other's."""
     stale_after_s: float = Field(10.0, gt=0)
     """The top of a book about which nothing was heard for so long (in time of receipt) is no part of the consolidated one."""
+    poll_records: PositiveInt = 1000
+    """Most records of one batch."""
+    begin_s: float = Field(60.0, gt=0)
+    """A group that has never run begins with what was stored within so long before."""
+    checkpoint_interval_s: float = Field(10.0, gt=0)
+    """What alert rules have seen is stored once in so long; what came after is looked at again after a crash."""
+    max_states: PositiveInt = 50_000
+    """Most pairs of alert rule and instrument that are watched in one partition; what would be one more is left out, and counted."""
     session_timeout_s: float = Field(12.0, gt=0)
     """A watcher silent for so long loses its partitions to the others."""
 
@@ -35,6 +43,12 @@ class AlertSettings(Section):
     """How long an answer is waited for."""
     webhook_attempts: PositiveInt = 5
     """How often one alert is sent to a webhook that does not answer 2xx."""
+    webhook_backoff_initial_s: float = Field(0.5, gt=0)
+    """Wait after the first attempt that failed; doubles, with jitter."""
+    webhook_backoff_max_s: float = Field(30.0, gt=0)
+    """Longest wait."""
+    webhook_queue: PositiveInt = 1000
+    """Alerts that may wait for their webhooks; what would be one more is not sent, and counted."""
 
 
 class GatewaySettings(Section):

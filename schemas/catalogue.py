@@ -9,8 +9,12 @@ from importlib.resources import files
 from typing import Any, Literal
 
 __all__ = [
+    "ALERTS",
     "BOOK_SNAPSHOTS",
     "CHECKPOINTS",
+    "CHECKPOINTS_ALERTS",
+    "CONSOLIDATED",
+    "CONTROL_ALERTS",
     "CONTROL_REQUESTS",
     "CONTROL_SUBSCRIPTIONS",
     "DERIVATIVES",
@@ -23,6 +27,7 @@ __all__ = [
     "SPREADS",
     "TABLE_TOPICS",
     "TICKERS",
+    "TOPS",
     "TRADES",
     "Topic",
     "dead_letters",
@@ -35,6 +40,7 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
+_TEN_MINUTES_MS = 600_000
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Topic:
     """One topic.
 
     ``retention_ms``: how long each record is kept; of a compacted topic how long at least, and the newest of each key for
-    ever. ``schema_file`` None: values are not Avro. ``event_ids``: whether its records are events made of raw records, with
+    ever. ``schema_file`` None: values are not Avro. ``event_ids``: whether its records are events made of other records, with
     the id in the header ``event_id``, which may be written again; records of other topics are written once. ``segment_mib``: the
     length of a log segment, where the broker's (1 GiB) is no good: the newest one is never compacted.
     """
@@ -109,12 +115,22 @@ CONTROL_SUBSCRIPTIONS = Topic(
     "control.subscriptions", _INSTRUMENT, "compact", None, "control_subscriptions.avsc"
 )
 CHECKPOINTS = Topic("checkpoints.books", _INSTRUMENT, "compact", None, segment_mib=32)
+TOPS = Topic(
+    "tops", "<symbol>|<exchange>.<market>|<origin>", "compact", _TEN_MINUTES_MS, "tops.avsc", segment_mib=16
+)
+"""The top of each book as the watchers know it. A partition holds all books of its symbols; it is not that of their raw records."""
+CONSOLIDATED = Topic(
+    "consolidated", "<kind>.<symbol>", "delete", 7 * _DAY_MS, "consolidated.avsc", event_ids=True
+)
+ALERTS = Topic("alerts", "<rule>", "delete", 30 * _DAY_MS, "alerts.avsc", event_ids=True)
+CONTROL_ALERTS = Topic("control.alerts", "<rule>", "compact", None, "control_alerts.avsc")
+CHECKPOINTS_ALERTS = Topic("checkpoints.alerts", "<topic>", "compact", None, segment_mib=16)
 
 EVENT_TOPICS = (TRADES, SPREADS, BOOK_SNAPSHOTS, TICKERS, KLINES, DERIVATIVES, LIQUIDATIONS, GAPS)
 """What workers write."""
 
-TABLE_TOPICS = (*EVENT_TOPICS, INSTRUMENTS)
-"""What a sink can load: each has a table of its name."""
+TABLE_TOPICS = (*EVENT_TOPICS, INSTRUMENTS, CONSOLIDATED, ALERTS)
+"""What a sink can load: each has a table of its name. The last two are made of events, by watchers."""
 
 
 def raw(exchange: str, market: str) -> Topic:

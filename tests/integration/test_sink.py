@@ -24,7 +24,9 @@ from embedded.platform import Platform
 from schemas import registry
 from schemas.admin import ensure_topics
 from schemas.catalogue import (
+    ALERTS,
     BOOK_SNAPSHOTS,
+    CONSOLIDATED,
     DERIVATIVES,
     GAPS,
     INSTRUMENTS,
@@ -260,6 +262,49 @@ def instrument(number: int) -> dict[str, Any]:
     }
 
 
+def consolidated(number: int) -> dict[str, Any]:
+    none = number % 4 == 0
+    names = ("bid_price", "bid_quantity", "ask_price", "ask_quantity", "mid", "spread", "spread_bps")
+    return {
+        "symbol": "BTC-USDT",
+        "kind": "perpetual" if number % 2 else "spot",
+        **{name: None if none else LARGEST - place for place, name in enumerate(names)},
+        **{f"{side}_exchange": None if none else "okx" for side in ("bid", "ask")},
+        **{f"{side}_market": None if none else "swap" for side in ("bid", "ask")},
+        "cross_bps": -SMALLEST if number % 3 else None,
+        "venues": 0 if none else number,
+        "receive_time": NOW + timedelta(milliseconds=number),
+        "source_topic": "tops",
+        "source_partition": 0,
+        "source_offset": number,
+        "source_index": 0,
+    }
+
+
+def alert(number: int) -> dict[str, Any]:
+    gap = number % 4 == 0
+    return {
+        "exchange": "binance",
+        "market": "spot",
+        "symbol": "BTC-USDT",
+        "alert": f"rule:{RAW}/0/{number}/000000",
+        "rule": "rule",
+        "rule_name": "BTC über 100.000 'bald'",
+        "kind": "gap_opened" if gap else "price_crosses",
+        "state": "cleared" if number % 2 else "fired",
+        "direction": None if gap else "up",
+        "value": None if gap else LARGEST,
+        "threshold": None if gap else SMALLEST,
+        "message": "It has begun.",
+        "dashboard": number % 3 == 0,
+        "receive_time": NOW + timedelta(milliseconds=number),
+        "source_topic": "trades",
+        "source_partition": 0,
+        "source_offset": number,
+        "source_index": number % 2,
+    }
+
+
 @pytest.fixture
 def events(settings: Settings) -> Events:
     return Events(settings)
@@ -364,12 +409,14 @@ def test_rows_are_stored_exactly_as_the_events_say(settings: Settings, events: E
         LIQUIDATIONS: liquidation,
         GAPS: gap,
         INSTRUMENTS: instrument,
+        CONSOLIDATED: consolidated,
+        ALERTS: alert,
     }
     assert makers.keys() == set(TABLE_TOPICS)
     for topic, make in makers.items():
         events.write(topic, map(make, range(60)))
     with sink() as part:
-        wait_until(lambda: part.status().get("rows") == 540, "540 rows")
+        wait_until(lambda: part.status().get("rows") == 660, "660 rows")
         assert part.stop() == 0
     for topic, make in makers.items():
         # Received in 2024, and not forgotten: the time to live counts from when a row was stored.

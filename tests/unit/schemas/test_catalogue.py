@@ -12,12 +12,16 @@ import pytest
 
 from bookmill.settings import SinkSettings
 from schemas.catalogue import (
+    ALERTS,
     CHECKPOINTS,
+    CONSOLIDATED,
+    CONTROL_ALERTS,
     CONTROL_REQUESTS,
     CONTROL_SUBSCRIPTIONS,
     EVENT_TOPICS,
     INSTRUMENTS,
     TABLE_TOPICS,
+    TOPS,
     TRADES,
     Topic,
     dead_letters,
@@ -25,7 +29,7 @@ from schemas.catalogue import (
     subject,
 )
 
-AVRO_TOPICS = [*TABLE_TOPICS, CONTROL_REQUESTS, CONTROL_SUBSCRIPTIONS]
+AVRO_TOPICS = [*TABLE_TOPICS, TOPS, CONTROL_REQUESTS, CONTROL_SUBSCRIPTIONS, CONTROL_ALERTS]
 
 
 @pytest.mark.parametrize("topic", AVRO_TOPICS, ids=lambda topic: topic.name)
@@ -38,6 +42,13 @@ def test_every_field_has_a_doc(topic: Topic) -> None:
 def test_events_end_with_their_id(topic: Topic) -> None:
     names = [field["name"] for field in topic.schema["fields"]]
     assert names[:3] == ["exchange", "market", "symbol"]
+    assert names[-4:] == ["source_topic", "source_partition", "source_offset", "source_index"]
+
+
+@pytest.mark.parametrize("topic", [CONSOLIDATED, ALERTS], ids=lambda topic: topic.name)
+def test_what_watchers_write_ends_with_its_id_too(topic: Topic) -> None:
+    assert topic.event_ids
+    names = [field["name"] for field in topic.schema["fields"]]
     assert names[-4:] == ["source_topic", "source_partition", "source_offset", "source_index"]
 
 

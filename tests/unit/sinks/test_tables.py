@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bookmill.errors import ConfigurationError
-from schemas.catalogue import EVENT_TOPICS, INSTRUMENTS, TABLE_TOPICS, Topic
+from schemas.catalogue import CONSOLIDATED, EVENT_TOPICS, INSTRUMENTS, TABLE_TOPICS, Topic
 from sinks.service import _topics
 from sinks.tables import create_tables, statements
 
@@ -69,7 +69,8 @@ def test_a_table_says_what_a_row_is_and_knows_repeated_batches(topic: Topic) -> 
     assert table.endswith("COMMENT '" + topic.schema["doc"].replace("'", "''") + "'")
     assert "non_replicated_deduplication_window = 10000" in table
     assert f"CREATE TABLE IF NOT EXISTS market.{topic.name}\n" in table
-    assert "ORDER BY (exchange, market, symbol, " in table
+    first = "symbol, kind" if topic is CONSOLIDATED else "exchange, market, symbol"
+    assert f"ORDER BY ({first}, " in table
 
 
 @pytest.mark.parametrize("topic", EVENT_TOPICS, ids=lambda topic: topic.name)
@@ -105,7 +106,8 @@ def test_an_unknown_topic_is_refused_with_the_nearest() -> None:
         _topics(["trades", "instrument"])
     assert str(failure.value) == (
         "Unknown topic 'instrument' in sink.topics. Did you mean 'instruments'?"
-        " Known: book_snapshots, derivatives, gaps, instruments, klines, liquidations, spreads, tickers, trades."
+        " Known: alerts, book_snapshots, consolidated, derivatives, gaps, instruments, klines, liquidations,"
+        " spreads, tickers, trades."
     )
 
 
