@@ -9,8 +9,10 @@ import json
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -20,6 +22,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from bookmill.errors import PortInUseError
+from bookmill.parts import announced
 from bookmill.settings import StatusSettings
 
 __all__ = ["Part", "StatusServer"]
@@ -51,14 +54,17 @@ class _PartCollector(Collector):
 
 
 class StatusServer:
-    """Serves one part's state over HTTP and logs its statistics, in two daemon threads.
+    """Serves one part's state over HTTP and logs its statistics, in two daemon threads. ``data_dir``: where others of this
+    machine find out that it runs (:mod:`bookmill.parts`).
 
     Use as a context manager around the part's life. ``address`` is known from construction on.
     Raises :class:`PortInUseError` when the configured port is taken.
     """
 
-    def __init__(self, part: Part, settings: StatusSettings) -> None:
+    def __init__(self, part: Part, settings: StatusSettings, data_dir: Path | None = None) -> None:
         self._part = part
+        self._data_dir = data_dir
+        self._announced = ExitStack()
         self._interval_s = settings.log_interval_s
         self._started_s = time.monotonic()
         self._stopping = threading.Event()
@@ -88,9 +94,12 @@ class StatusServer:
         ).start()
         threading.Thread(target=self._log_regularly, daemon=True, name="statistics").start()
         _log.info("status is served", part=self._part.name, address=self.address)
+        if self._data_dir is not None:
+            self._announced.enter_context(announced(self._data_dir, self._part.name, self.address))
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._announced.close()
         self._stopping.set()
         self._server.shutdown()
         self._server.server_close()

@@ -166,7 +166,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     _spare_collecting()
     try:
         control.start()
-        with StatusServer(part, settings.status):
+        with StatusServer(part, settings.status, settings.data_dir):
             beside = [writer.run(), log.writer.run(), part.loop.run(), part.readers.run()]
             leave = None
             if sharing is not None:

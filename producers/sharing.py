@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -16,13 +16,15 @@ from producers.market import Market
 from producers.subscription_reader import SubscriptionReader
 from producers.subscriptions import Subscriptions
 from producers.telling import Teller
-from schemas.subscriptions import Desired, SubscriptionStore, group_of, instrument_key
+from schemas.subscriptions import Desired, Stored, SubscriptionStore, group_of, instrument_key
 
 __all__ = ["Sharing"]
 
 _log = structlog.get_logger(__name__)
 
 _TICK_S = 0.2
+_SETTINGS = "settings of producer "
+"""How it begins who has asked, where nobody has but the settings: what they ask for, they may end."""
 
 
 class Sharing:
@@ -64,6 +66,7 @@ class Sharing:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.subscriptions.run())
             group.create_task(self._watch_reader())
+            group.create_task(self._end_other_markets())
             for key, market in self._markets.items():
                 group.create_task(self._ask_for_own(*key, market))
 
@@ -114,28 +117,60 @@ class Sharing:
     async def _ask_for_own(self, exchange: str, market_name: str, market: Market) -> None:
         """The symbols of the settings, once the exchange has told what they are; what somebody has asked for stays as it is."""
         await market.learned.wait()
-        while market.own:
+        own = {instrument_key(exchange, market_name, symbol): symbol for symbol in market.own}
+
+        def wanted(stored: Mapping[str, Stored]) -> list[Desired]:
+            asked = [
+                (exchange, market_name, symbol, True) for key, symbol in own.items() if key not in stored
+            ]
+            ended = [
+                (exchange, market_name, one.desired.symbol, False)
+                for key, one in stored.items()
+                if (one.desired.exchange, one.desired.market) == (exchange, market_name)
+                and key not in own
+                and _of_settings(one.desired)
+            ]
+            return [self._say(*each) for each in (*asked, *ended)]
+
+        await self._write(wanted, market.name)
+
+    async def _end_other_markets(self) -> None:
+        """What earlier settings have asked for on markets that are in them no more."""
+
+        def ended(stored: Mapping[str, Stored]) -> list[Desired]:
+            return [
+                self._say(one.desired.exchange, one.desired.market, one.desired.symbol, on=False)
+                for one in stored.values()
+                if (one.desired.exchange, one.desired.market) not in self._markets
+                and _of_settings(one.desired)
+            ]
+
+        await self._write(ended, "other markets")
+
+    async def _write(self, choose: Callable[[Mapping[str, Stored]], list[Desired]], market: str) -> None:
+        """Write what is chosen in view of what is stored; until Kafka has taken it."""
+        while True:
             try:
-                stored = await asyncio.to_thread(self._store.read)
-                new = [
-                    Desired(
-                        exchange,
-                        market_name,
-                        symbol,
-                        on=True,
-                        asked_by=f"settings of producer {self._producer_id}",
-                        asked_micros=time.time_ns() // 1000,
-                    )
-                    for symbol in market.own
-                    if instrument_key(exchange, market_name, symbol) not in stored
-                ]
-                await asyncio.to_thread(self._store.write, new)
+                changed = choose(await asyncio.to_thread(self._store.read))
+                await asyncio.to_thread(self._store.write, changed)
             except BookmillError as error:
                 self.problem = error.message
                 _log.warning("symbols of the settings are not asked for yet", reason=error.message)
                 await asyncio.sleep(1.0)
                 continue
             self.problem = ""
-            if new:
-                _log.info("symbols of the settings are asked for", market=market.name, count=len(new))
+            asked = sum(each.on for each in changed)
+            if changed:
+                _log.info(
+                    "the settings have been told", market=market, asked_for=asked, ended=len(changed) - asked
+                )
             return
+
+    def _say(self, exchange: str, market: str, symbol: str, on: bool) -> Desired:  # noqa: FBT001  a field like the others
+        asked_by = f"{_SETTINGS}{self._producer_id}"
+        return Desired(exchange, market, symbol, on, asked_by=asked_by, asked_micros=time.time_ns() // 1000)
+
+
+def _of_settings(desired: Desired) -> bool:
+    """Whether it is collected, and nobody but a producer's settings has asked for it."""
+    return desired.on and desired.asked_by.startswith(_SETTINGS)

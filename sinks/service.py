@@ -81,7 +81,7 @@ def run(settings: Settings) -> None:
             stopping=stopping,
             watch=watch,
         )
-        with StatusServer(SinkPart(loader, watch), settings.status):
+        with StatusServer(SinkPart(loader, watch), settings.status, settings.data_dir):
             loader.run()
 
 

@@ -29,7 +29,7 @@ def run(settings: Settings) -> None:
     # Books are millions of ints that make no cycles; looking through them for garbage every 700 events would cost 5 to 8 %.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    with StatusServer(app.part, settings.status):
+    with StatusServer(app.part, settings.status, settings.data_dir):
         process = faust.Worker(
             app,
             loop=loop,
