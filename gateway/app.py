@@ -14,6 +14,7 @@ from gateway import routes_health, routes_prices
 from gateway.bodies import EntityTags
 from gateway.context import Context
 from gateway.errors import Guard, handle_errors
+from gateway.measuring import Measured
 
 __all__ = ["API", "create_app"]
 
@@ -40,6 +41,7 @@ def create_app(context: Context) -> FastAPI:
         description=_DESCRIPTION,
         lifespan=lifespan,
         middleware=[  # the first is outermost
+            Middleware(Measured, requests=context.part.requests),
             Middleware(Guard),
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),
             Middleware(EntityTags),

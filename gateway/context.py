@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -14,7 +14,13 @@ from starlette.requests import HTTPConnection
 from bookmill.addresses import Addresses
 from bookmill.archive import Archive
 from bookmill.settings import Settings
+from gateway.dependencies import Dependencies
+from gateway.failures import Failure
+from gateway.feed import Feed
 from gateway.live import LiveState
+from gateway.part import GatewayPart
+from gateway.parts import Collectors, Parts
+from schemas.subscriptions import SubscriptionStore
 
 __all__ = ["Context", "InContext", "context", "now_micros"]
 
@@ -26,14 +32,24 @@ def now_micros() -> int:
 
 @dataclass
 class Context:
-    """``parts`` are entered when the gateway starts to serve and left, the last one first, when it has ended; ``farewells`` are
-    awaited when it is told to stop, before connections are closed."""
+    """``gateway.assembly`` puts it together.
+
+    ``entered`` are entered when the gateway starts to serve and left, the last one first, when it has ended; ``farewells`` are
+    awaited when it is told to stop, before connections are closed. ``store`` blocks: call it in another thread.
+    """
 
     settings: Settings
     addresses: Addresses
     archive: Archive
     live: LiveState
-    parts: list[AbstractAsyncContextManager[object]] = field(default_factory=list)
+    feed: Feed
+    part: GatewayPart
+    dependencies: Dependencies
+    parts: Parts
+    store: SubscriptionStore
+    collectors: Collectors
+    failure: Failure
+    entered: list[AbstractAsyncContextManager[Any]] = field(default_factory=list)
     farewells: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     clock: Callable[[], int] = now_micros
     started_micros: int = field(default_factory=now_micros)
@@ -42,14 +58,19 @@ class Context:
     async def running(self) -> AsyncIterator[None]:
         """The time in which requests are answered."""
         async with AsyncExitStack() as stack:
-            for part in self.parts:
-                await stack.enter_async_context(part)
+            for each in self.entered:
+                await stack.enter_async_context(each)
             yield
 
     @property
     def stale_after_us(self) -> int:
         """What is older is stale."""
         return int(self.settings.gateway.stale_after_s * 1_000_000)
+
+    @property
+    def uptime_s(self) -> float:
+        """Since the gateway was put together."""
+        return round((self.clock() - self.started_micros) / 1_000_000, 1)
 
 
 async def context(connection: HTTPConnection) -> Context:

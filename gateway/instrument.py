@@ -11,6 +11,7 @@ __all__ = ["BookState", "Instrument", "is_after"]
 
 BookState = Literal["live", "resyncing", "stale", "degraded"]
 
+_MARK = ("state", "receive_time", "source_topic", "source_partition", "source_offset", "source_index")
 _OPEN_GAPS = 1000
 """Most open gaps kept of one instrument: trades that nobody can bring any more stay open for ever."""
 
@@ -19,6 +20,7 @@ class Instrument:
     """``spreads`` by origin (``book``, ``ticker``), ``klines`` by interval, ``open_gaps`` by gap, ``trades`` in the order they came."""
 
     __slots__ = (
+        "_whole",
         "derivative",
         "exchange",
         "heard_us",
@@ -29,6 +31,7 @@ class Instrument:
         "liquidation",
         "lost",
         "market",
+        "newest_of_book",
         "open_gaps",
         "resyncs",
         "snapshot",
@@ -36,6 +39,7 @@ class Instrument:
         "symbol",
         "ticker",
         "trades",
+        "updates",
     )
 
     def __init__(self, exchange: str, market: str, symbol: str, *, recent_trades: int) -> None:
@@ -59,8 +63,13 @@ class Instrument:
         self.last_gap: Event | None = None
         self.lost: Event | None = None
         """The event that its book was lost with; None while it is live, or has none."""
+        self.newest_of_book: Event | None = None
+        """The newest event that the book made: it changed, its best prices did, or an interval began. Not all of its fields."""
+        self.updates = 0
+        """Changes of the book: of all of it where the workers tell them, else of its best prices."""
         self.resyncs = 0
         """How often its book was found again since the gateway runs."""
+        self._whole = False  # whether the workers tell all changes of its book
 
     @property
     def book_state(self) -> BookState | None:
@@ -71,14 +80,6 @@ class Instrument:
         state: BookState | None = None if newest is None else newest["state"]
         return state
 
-    @property
-    def newest_of_book(self) -> Event | None:
-        """The newest event that the book made: its best prices changed, or an interval began."""
-        spread, snapshot = self.spreads.get("book"), self.snapshot
-        if spread is None or snapshot is None:
-            return spread or snapshot
-        return snapshot if is_after(snapshot, spread) else spread
-
     def take(self, topic: str, event: Event) -> None:
         """The next event of a topic."""
         received_us = event["receive_time"]
@@ -87,14 +88,19 @@ class Instrument:
             case "spreads":
                 self.spreads[event["origin"]] = event
                 if event["origin"] == "book":
-                    self._found(event)
+                    self.updates += not self._whole
+                    self._of_book(event)
             case "trades":
                 self.trades.append(event)
                 if event["source"] != "backfill":
                     self.last_trade = event
             case "book_snapshots":
                 self.snapshot = event
-                self._found(event)
+                self._of_book(event)
+            case "book_updates":
+                self.updates += 1
+                self._whole = True
+                self._of_book({name: event[name] for name in _MARK})  # levels are kept with the books
             case "tickers":
                 self.ticker = event
             case "klines":
@@ -107,29 +113,39 @@ class Instrument:
             case "gaps":
                 self._gap(event)
 
-    def _found(self, event: Event) -> None:
+    def _of_book(self, event: Event) -> None:
         """A book that makes events is not lost, whether its gap is told closed or not."""
+        if self.newest_of_book is None or is_after(event, self.newest_of_book):
+            self.newest_of_book = event
         if self.lost is not None and is_after(event, self.lost):
+            self.open_gaps.pop(self.lost["gap"], None)
             self.lost = None
 
     def _gap(self, event: Event) -> None:
-        gap, of_book = event["gap"], event["stream"] == "book" and event["cause"] != "time"
         if self.last_gap is None or event["opened_time"] >= self.last_gap["opened_time"]:
             self.last_gap = event
+        of_book = _kind_of_gap(event) == ("book", False)
         if event["phase"] == "closed":
-            self.open_gaps.pop(gap, None)
+            self.open_gaps.pop(event["gap"], None)
             if of_book:
-                self.resyncs += event["complete"] or event["healed"] != "none"
+                self.resyncs += event["healed"] != "none"
                 if self.lost is not None and is_after(event, self.lost):
                     self.lost = None
-            return
-        self.open_gaps[gap] = event
+        elif of_book:
+            if self.newest_of_book is None or is_after(event, self.newest_of_book):
+                self.lost = event
+                self._open(event)
+        else:
+            self._open(event)
+
+    def _open(self, event: Event) -> None:
+        if event["stream"] != "trades":  # of these one is open at a time: an older one was never told closed
+            kind = _kind_of_gap(event)
+            for gap in [gap for gap, each in self.open_gaps.items() if _kind_of_gap(each) == kind]:
+                del self.open_gaps[gap]
+        self.open_gaps[event["gap"]] = event
         if len(self.open_gaps) > _OPEN_GAPS:
             del self.open_gaps[next(iter(self.open_gaps))]
-        if of_book:
-            newest = self.newest_of_book
-            if newest is None or is_after(event, newest):
-                self.lost = event
 
 
 def is_after(event: Event, other: Event) -> bool:
@@ -141,6 +157,11 @@ def is_after(event: Event, other: Event) -> bool:
         return _place(event) > _place(other)
     later: bool = event["receive_time"] > other["receive_time"]
     return later
+
+
+def _kind_of_gap(event: Event) -> tuple[str, bool]:
+    """Its stream, and whether it is about times that cannot be, not about what is missing."""
+    return event["stream"], event["cause"] == "time"
 
 
 def _place(event: Event) -> tuple[int, int]:

@@ -18,8 +18,21 @@ Observer = Callable[[str, str, Event], None]
 """Called with topic, key (of an instrument ``exchange.market.symbol``, of ``consolidated`` the symbol) and event, after the state has it."""
 
 _OF_INSTRUMENTS = frozenset(
-    {"spreads", "trades", "book_snapshots", "tickers", "klines", "derivatives", "liquidations", "gaps"}
+    {
+        "spreads",
+        "trades",
+        "book_snapshots",
+        "book_updates",
+        "tickers",
+        "klines",
+        "derivatives",
+        "liquidations",
+        "gaps",
+    }
 )
+
+_MEASURED_S = 10
+_LATELY_US = 300_000_000
 
 
 class LiveState:
@@ -30,12 +43,17 @@ class LiveState:
         """Those with live data, by key."""
         self.listings: dict[str, Event] = {}
         """What the exchanges say of their instruments, by key."""
+        self.subscriptions: dict[str, Event] = {}
+        """What shall be collected or not, by key, with the ``partition`` that says so."""
         self.consolidated: dict[tuple[str, str], Event] = {}
         """By symbol and kind (spot, perpetual, future, option)."""
         self.trades: deque[Event] = deque(maxlen=recent_trades)
         """The newest over all instruments, in the order they came."""
         self.rates = Rates()
         self.observers: list[Observer] = []
+        self.update_rates: dict[str, float] = {}
+        """Changes of each book a second, over the last ten, by key."""
+        self._counted: dict[str, int] = {}
         self._recent_trades = recent_trades
 
     def take(self, topic: str, event: Event) -> None:
@@ -54,6 +72,8 @@ class LiveState:
         key = event_key(event)
         if topic == "instruments":
             self.listings[key] = event
+        elif topic == "control.subscriptions":
+            self.subscriptions[key] = event
         elif topic in _OF_INSTRUMENTS:
             instrument = self.instruments.get(key)
             if instrument is None:
@@ -64,6 +84,31 @@ class LiveState:
             if topic == "trades":
                 self.trades.append(event)
         return key
+
+    def forget(self, topic: str, key: str) -> None:
+        """A compacted topic has nothing of ``key`` any more."""
+        if topic == "instruments":
+            self.listings.pop(key, None)
+        elif topic == "control.subscriptions":
+            self.subscriptions.pop(key, None)
+
+    def tick(self, second: int) -> None:
+        """A second (since the epoch) is over."""
+        self.rates.tick(second)
+        if second % _MEASURED_S == 0:
+            counts = {key: each.updates for key, each in self.instruments.items()}
+            self.update_rates = {
+                key: (count - self._counted.get(key, count)) / _MEASURED_S for key, count in counts.items()
+            }
+            self._counted = counts
+
+    def is_collected(self, key: str, now_us: int) -> bool:
+        """Whether an instrument is collected: as it was asked for, else whether a frame of it came lately."""
+        asked = self.subscriptions.get(key)
+        if asked is not None:
+            return bool(asked["on"])
+        instrument = self.instruments.get(key)
+        return instrument is not None and now_us - instrument.heard_us < _LATELY_US
 
     def select(
         self,

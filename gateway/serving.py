@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Generator
@@ -12,15 +13,13 @@ import structlog
 import uvicorn
 import uvloop
 
-from bookmill.addresses import resolve
-from bookmill.archive import Archive
-from bookmill.errors import ConfigurationError, PortInUseError
+from bookmill.errors import ConfigurationError, PortInUseError, UnavailableError
 from bookmill.settings import GatewaySettings, Settings
 from gateway.app import create_app
+from gateway.assembly import prepare
 from gateway.context import Context
-from gateway.live import LiveState
 
-__all__ = ["GatewayServer", "address_of", "create_context", "listen", "run", "uvicorn_config"]
+__all__ = ["GatewayServer", "address_of", "listen", "run", "uvicorn_config"]
 
 _log = structlog.get_logger(__name__)
 
@@ -32,21 +31,19 @@ _GRACE_S = 5
 def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises a :class:`BookmillError` when it cannot start."""
     with listen(settings.gateway) as listening:
-        context = create_context(settings)
+        context = prepare(settings)
         server = GatewayServer(uvicorn_config(context), context)
-        _log.info("gateway listens", address=address_of(settings.gateway, listening))
+        # Events come and go by the thousand and hold no cycles.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        _log.info("gateway is served", address=address_of(settings.gateway, listening))
         uvloop.run(server.serve(sockets=[listening]))
+    if context.failure.error is not None:
+        raise UnavailableError(
+            f"The gateway stopped: {context.failure.error or type(context.failure.error).__name__}."
+        ) from context.failure.error
     _log.info("gateway stopped")
-
-
-def create_context(settings: Settings) -> Context:
-    """Everything the routes need, put together, not started yet."""
-    addresses = resolve(settings)
-    archive = Archive(
-        settings.clickhouse, addresses.clickhouse, timeout_s=settings.gateway.query_timeout_s
-    )
-    live = LiveState(recent_trades=settings.gateway.recent_trades)
-    return Context(settings, addresses, archive, live, parts=[archive])
 
 
 def listen(settings: GatewaySettings) -> socket.socket:
@@ -129,6 +126,10 @@ class GatewayServer(uvicorn.Server):
     def _stop(self) -> None:
         self.force_exit = self.should_exit
         self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second; true ends the serving."""
+        return await super().on_tick(counter) or self._context.failure.error is not None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """No new connections, then the farewells, then the rest."""

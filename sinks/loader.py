@@ -30,7 +30,7 @@ from bookmill.settings import SinkSettings
 from sinks.assignment import Assignment
 from sinks.batch import Batch
 from sinks.counters import Counters
-from sinks.kafka_watch import KafkaWatch
+from bookmill.kafka_watch import KafkaWatch
 from sinks.offsets import FENCED, Commits, taken_over
 from sinks.partition import Limits, Partition
 from sinks.writer import Failed, Outcome, Refused, Stored, Writer

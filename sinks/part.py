@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from bookmill.buffers import Buffer, buffer_metrics, buffer_statistics
-from sinks.kafka_watch import KafkaWatch
+from bookmill.kafka_watch import KafkaWatch
 from sinks.loader import Loader
 
 __all__ = ["QUEUE_KIB", "SinkPart"]

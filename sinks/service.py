@@ -21,7 +21,7 @@ from schemas import admin, registry
 from schemas.catalogue import TABLE_TOPICS, Topic, dead_letters
 from sinks.client import Store, connect
 from sinks.dead_letters import DeadLetters
-from sinks.kafka_watch import KafkaWatch
+from bookmill.kafka_watch import KafkaWatch
 from sinks.loader import Loader
 from sinks.part import QUEUE_KIB, SinkPart
 from sinks.tables import create_tables

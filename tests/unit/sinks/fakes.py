@@ -19,7 +19,7 @@ from bookmill.settings import SinkSettings
 from schemas.catalogue import TRADES, Topic
 from schemas.event_id import HEADER, event_id
 from sinks.client import DataRefusedError
-from sinks.kafka_watch import KafkaWatch
+from bookmill.kafka_watch import KafkaWatch
 from sinks.loader import Loader, OnCommit
 from sinks.writer import Writer
 from sinks.writer_schemas import WriterSchema

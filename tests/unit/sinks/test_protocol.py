@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bookmill.errors import RefusedError, UnavailableError
 from schemas.event_id import event_id
-from sinks.kafka_watch import KafkaWatch
+from bookmill.kafka_watch import KafkaWatch
 from sinks.part import SinkPart
 from sinks.progress import Progress
 from tests.unit.sinks.fakes import RAW, SCHEMA_ID, TOPIC, Broker, CrashError, Steps, World, trade, wire

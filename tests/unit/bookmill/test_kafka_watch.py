@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException
 
-from sinks.kafka_watch import KafkaWatch
+from bookmill.kafka_watch import KafkaWatch
 
 
 class Cluster:

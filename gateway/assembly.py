@@ -1,0 +1,101 @@
+"""The gateway's parts put together: everything that the routes find in their :class:`gateway.context.Context`."""
+
+from __future__ import annotations
+
+from confluent_kafka import Consumer
+
+from bookmill.addresses import Addresses, resolve
+from bookmill.archive import Archive
+from bookmill.kafka import client_config
+from bookmill.kafka_watch import KafkaWatch
+from bookmill.settings import Settings
+from gateway.arrival import Arrivals
+from gateway.context import Context
+from gateway.decoding import Decoder
+from gateway.dependencies import Dependencies
+from gateway.failures import Failure
+from gateway.feed import QUEUE_KIB, Feed
+from gateway.live import LiveState
+from gateway.measuring import Requests
+from gateway.part import GatewayPart
+from gateway.parts import Collectors, Parts
+from gateway.reading import READ
+from schemas import admin, registry
+from schemas.catalogue import CONTROL_SUBSCRIPTIONS
+from schemas.subscriptions import SubscriptionStore, group_of
+
+__all__ = ["create_context", "prepare"]
+
+
+def prepare(settings: Settings) -> Context:
+    """Make sure of the other sides, then put the gateway together. Raises a :class:`BookmillError` where one is not there."""
+    addresses = resolve(settings)
+    admin.ensure_topics(settings.kafka, addresses.kafka, [look.topic for look in READ])
+    schemas = registry.client(settings.registry, addresses.registry)
+    ids = registry.register(
+        schemas, addresses.registry, [CONTROL_SUBSCRIPTIONS], prefix=settings.kafka.topic_prefix
+    )
+    return create_context(settings, addresses, subscriptions_schema_id=ids[CONTROL_SUBSCRIPTIONS])
+
+
+def create_context(settings: Settings, addresses: Addresses, *, subscriptions_schema_id: int) -> Context:
+    """Put the gateway together. Nothing is asked of anybody before it is started."""
+    prefix = settings.kafka.topic_prefix
+    gateway = settings.gateway
+    live = LiveState(recent_trades=gateway.recent_trades)
+    watch = KafkaWatch()
+    failure = Failure()
+    feed = Feed(
+        lambda: Consumer(_consumer_config(settings, addresses, watch)),
+        READ,
+        Arrivals(
+            {prefix + look.topic.name: look.topic for look in READ},
+            Decoder(registry.client(settings.registry, addresses.registry), addresses.registry),
+        ),
+        live,
+        prefix=prefix,
+        watch=watch,
+        failed=failure.note,
+    )
+    archive = Archive(settings.clickhouse, addresses.clickhouse, timeout_s=gateway.query_timeout_s)
+    part = GatewayPart(feed, live, Requests(), log_interval_s=settings.status.log_interval_s)
+    dependencies = Dependencies(feed, archive, settings.registry, addresses.registry)
+    parts = Parts(gateway.parts)
+    store = SubscriptionStore(settings.kafka, addresses.kafka, subscriptions_schema_id)
+    return Context(
+        settings=settings,
+        addresses=addresses,
+        archive=archive,
+        live=live,
+        feed=feed,
+        part=part,
+        dependencies=dependencies,
+        parts=parts,
+        store=store,
+        collectors=Collectors(
+            store, group_of(settings.kafka, settings.producer.group), live.subscriptions
+        ),
+        failure=failure,
+        entered=[archive, dependencies, parts, feed, part],
+    )
+
+
+def _consumer_config(settings: Settings, addresses: Addresses, watch: KafkaWatch) -> dict[str, object]:
+    return {
+        **client_config(settings.kafka, addresses.kafka),
+        "group.id": f"{settings.kafka.topic_prefix}bookmill-gateway",  # asked for by the library; never joined
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        # For a partition whose records were deleted, or that was made anew.
+        "auto.offset.reset": "earliest",
+        "error_cb": watch.on_error,
+        "stats_cb": watch.on_statistics,
+        "statistics.interval.ms": 5000,
+        "queued.max.messages.kbytes": QUEUE_KIB,
+        # A second by default: much longer than it takes to work off a full queue.
+        "fetch.queue.backoff.ms": 20,
+        "queued.min.messages": 10_000,
+        "fetch.max.bytes": 4 * 1024 * 1024,
+        "max.partition.fetch.bytes": 1024 * 1024,
+        "fetch.wait.max.ms": 100,
+    }
