@@ -9,11 +9,11 @@ import structlog
 from confluent_kafka import Message
 
 from bookmill.errors import FrameError
-from gateway.decoding import Decoder
-from gateway.presenting import Event
 from gateway.reading import Places
 from schemas.catalogue import CONTROL_SUBSCRIPTIONS, Topic
+from schemas.decoding import Decoder
 from schemas.event_id import HEADER, is_new
+from schemas.fields import Event
 
 __all__ = ["Arrival", "Arrivals"]
 

@@ -11,7 +11,6 @@ from bookmill.kafka_watch import KafkaWatch
 from bookmill.settings import Settings
 from gateway.arrival import Arrivals
 from gateway.context import Context
-from gateway.decoding import Decoder
 from gateway.dependencies import Dependencies
 from gateway.failures import Failure
 from gateway.feed import QUEUE_KIB, Feed
@@ -22,6 +21,7 @@ from gateway.parts import Collectors, Parts
 from gateway.reading import READ
 from schemas import admin, registry
 from schemas.catalogue import CONTROL_SUBSCRIPTIONS
+from schemas.decoding import Decoder
 from schemas.subscriptions import SubscriptionStore, group_of
 
 __all__ = ["create_context", "prepare"]
