@@ -75,7 +75,7 @@ def rebuild(job: Job, progress: Callable[[int], None]) -> Rebuilt:
         span.partition,
         span.first,
         dict.fromkeys(EVENT_TOPICS, 0),  # the scratch tables are told the schema, not its id
-        settings.worker,
+        settings.worker.model_copy(update={"book_updates": False}),  # no table holds them
     )
     warmth = None if span.whole else Warmth(raw)
     found = Rebuilt(span, counters=FrameCounters(span.since_ms, span.until_ms))

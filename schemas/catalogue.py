@@ -11,6 +11,7 @@ from typing import Any, Literal
 __all__ = [
     "ALERTS",
     "BOOK_SNAPSHOTS",
+    "BOOK_UPDATES",
     "CHECKPOINTS",
     "CHECKPOINTS_ALERTS",
     "CONSOLIDATED",
@@ -109,6 +110,8 @@ KLINES = _events("klines")
 DERIVATIVES = _events("derivatives")
 LIQUIDATIONS = _events("liquidations")
 GAPS = _events("gaps")
+BOOK_UPDATES = Topic("book_updates", _INSTRUMENT, "delete", _HOUR_MS, "book_updates.avsc", event_ids=True)
+"""Each change of each book, for who serves books of full depth: written where ``worker.book_updates`` is on, and kept in no table."""
 INSTRUMENTS = Topic("instruments", _INSTRUMENT, "compact", 7 * _DAY_MS, "instruments.avsc")
 CONTROL_REQUESTS = Topic("control.requests", _INSTRUMENT, "delete", _HOUR_MS, "control_requests.avsc")
 CONTROL_SUBSCRIPTIONS = Topic(

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping
 from typing import Literal
 
-from schemas.catalogue import EVENT_TOPICS, Topic
+from schemas.catalogue import BOOK_UPDATES, EVENT_TOPICS, Topic
 from schemas.codec import long_bytes, optional_long_bytes, text_bytes
 
 __all__ = ["BOOLEANS", "OPTIONAL_BOOLEANS", "SIDES", "SOURCES", "EventParts", "Side", "Source"]
@@ -23,7 +23,7 @@ OPTIONAL_BOOLEANS = {None: b"\x00", False: b"\x02\x00", True: b"\x02\x01"}
 class EventParts:
     """The parts that are the same in all events of one instrument from one raw partition, written once.
 
-    ``schema_ids`` as the registry gave them, for every event topic.
+    ``schema_ids`` as the registry gave them, for every event topic, and for book updates where they are written.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class EventParts:
         partition: int,
     ) -> None:
         names = text_bytes(exchange) + text_bytes(market) + text_bytes(symbol)
+        self._update = struct.pack(">bI", 0, schema_ids.get(BOOK_UPDATES, 0)) + names
         (
             self._trade,
             self._spread,

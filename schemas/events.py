@@ -9,20 +9,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from schemas.codec import decimal_bytes, decimals_array, long_bytes, optional_decimal_bytes, text_bytes
+from schemas.codec import (
+    decimal_bytes,
+    decimals_array,
+    long_bytes,
+    optional_decimal_bytes,
+    optional_long_bytes,
+    text_bytes,
+)
 from schemas.event_parts import BOOLEANS, SIDES, SOURCES, Side, Source
 from schemas.market_events import MarketEvents
 from schemas.measures import measure
 
-__all__ = ["EventWriter", "Origin", "Reason", "State"]
+__all__ = ["EventWriter", "Origin", "Reason", "State", "UpdateKind"]
 
 State = Literal["live", "resyncing", "stale", "degraded"]
 Origin = Literal["book", "ticker"]
 Reason = Literal["interval", "resync"]
+UpdateKind = Literal["image", "delta"]
 
 _STATES: dict[State, bytes] = {"live": b"\x00", "resyncing": b"\x02", "stale": b"\x04", "degraded": b"\x06"}
 _ORIGINS: dict[Origin, bytes] = {"book": b"\x00", "ticker": b"\x02"}
 _REASONS: dict[Reason, bytes] = {"interval": b"\x00", "resync": b"\x02"}
+_KINDS: dict[UpdateKind, bytes] = {"image": b"\x00", "delta": b"\x02"}
 _NULL = b"\x00"
 _PRESENT = b"\x02"
 
@@ -138,6 +147,34 @@ class EventWriter(MarketEvents):
                 *map(decimals_array, (*bids, *asks)),
                 optional_decimal_bytes(spread),
                 optional_decimal_bytes(spread_bps),
+                *self._tail(exchange_time_micros, receive_time_micros, offset, index),
+            )
+        )
+
+    def book_update(
+        self,
+        kind: UpdateKind,
+        source: Source,
+        state: State,
+        update_id: int,
+        depth: int | None,
+        bids: tuple[Sequence[int], Sequence[int]],
+        asks: tuple[Sequence[int], Sequence[int]],
+        exchange_time_micros: int | None,
+        receive_time_micros: int,
+        offset: int,
+        index: int,
+    ) -> bytes:
+        """One ``book_updates`` value. ``bids`` and ``asks``: prices and quantities that change, or all of them, best first."""
+        return b"".join(
+            (
+                self._update,
+                _KINDS[kind],
+                SOURCES[source],
+                _STATES[state],
+                long_bytes(update_id),
+                optional_long_bytes(depth),
+                *map(decimals_array, (*bids, *asks)),
                 *self._tail(exchange_time_micros, receive_time_micros, offset, index),
             )
         )

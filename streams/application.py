@@ -21,7 +21,15 @@ from bookmill.kafka import client_config
 from bookmill.settings import KafkaSettings, Settings
 from schemas import registry
 from schemas.admin import ensure_topics, incarnations
-from schemas.catalogue import CHECKPOINTS, CONTROL_REQUESTS, EVENT_TOPICS, Topic, dead_letters, raw
+from schemas.catalogue import (
+    BOOK_UPDATES,
+    CHECKPOINTS,
+    CONTROL_REQUESTS,
+    EVENT_TOPICS,
+    Topic,
+    dead_letters,
+    raw,
+)
 from streams.mill import Mill
 from streams.output import Output
 from streams.statistics import WorkerPart
@@ -62,19 +70,18 @@ def prepare(settings: Settings) -> Prepared:
         )
     addresses = resolve(settings)
     raws = [raw(one.exchange, one.market) for one in venues.values()]
+    events = (*EVENT_TOPICS, BOOK_UPDATES) if settings.worker.book_updates else EVENT_TOPICS
     topics = [
         *raws,
         *(dead_letters(topic.name) for topic in raws),
-        *EVENT_TOPICS,
+        *events,
         CONTROL_REQUESTS,
         CHECKPOINTS,
     ]
     ensure_topics(settings.kafka, addresses.kafka, topics)
     prefix = settings.kafka.topic_prefix
     client = registry.client(settings.registry, addresses.registry)
-    schema_ids = registry.register(
-        client, addresses.registry, [*EVENT_TOPICS, CONTROL_REQUESTS], prefix=prefix
-    )
+    schema_ids = registry.register(client, addresses.registry, [*events, CONTROL_REQUESTS], prefix=prefix)
     named = {prefix + name: one for name, one in venues.items()}
     return Prepared(
         settings, addresses, named, schema_ids, incarnations(settings.kafka, addresses.kafka, list(named))

@@ -47,8 +47,9 @@ class BookGaps:
         if self._gaps.book is not None:
             self._gaps.book.attempts += 1
 
-    def settle(self, opened_micros: int, exchange_micros: int | None, place: Place) -> None:
-        """Tell what was noted. ``opened_micros``: when the last frame before was received."""
+    def settle(self, opened_micros: int, exchange_micros: int | None, place: Place) -> bool:
+        """Tell what was noted; whether that ends with a loss. ``opened_micros``: when the last frame before was received."""
+        lost = bool(self._noted) and isinstance(self._noted[-1], tuple)
         gaps = self._gaps
         for noted in self._noted:
             if isinstance(noted, tuple):
@@ -60,3 +61,4 @@ class BookGaps:
                 gaps.close_gap(gaps.book, noted, exchange_micros, self._emitter, place, complete=True)
                 gaps.book = None
         self._noted.clear()
+        return lost

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bookmill.book import Book, Top
 from schemas.event_id import HEADER
 from schemas.event_parts import Source
-from schemas.events import EventWriter, Origin, Reason, State
+from schemas.events import EventWriter, Origin, Reason, State, UpdateKind
 from schemas.gap_events import GapState
-from streams.book import Book, Top
 from venues.interface import Levels
 from venues.messages import BestBidAsk, Derivative, Kline, Liquidation, Ticker, Trade
 from venues.units import Unit
@@ -31,6 +31,7 @@ class Events:
     derivatives: list[OutgoingEvent] = field(default_factory=list)
     liquidations: list[OutgoingEvent] = field(default_factory=list)
     gaps: list[OutgoingEvent] = field(default_factory=list)
+    book_updates: list[OutgoingEvent] = field(default_factory=list)
 
 
 Place = tuple[Source, int, int]
@@ -49,12 +50,12 @@ class Emitter:
         self._id_prefix = id_prefix
         self._writer = writer
         self._levels = levels
-        self._index = 0
+        self._index = self._update_index = 0
         self._out = Events()
 
     def begin(self, out: Events) -> None:
         """The next raw record; its events are appended to ``out``."""
-        self._index = 0
+        self._index = self._update_index = 0
         self._out = out
 
     def trade(self, trade: Trade, place: Place) -> None:
@@ -132,6 +133,38 @@ class Emitter:
             self._index,
         )
         self._out.book_snapshots.append((self.key, value, self._next_id(offset)))
+
+    def book_update(
+        self,
+        kind: UpdateKind,
+        state: State,
+        update_id: int,
+        depth: int | None,
+        levels: tuple[Levels, Levels],
+        exchange_time_micros: int | None,
+        place: Place,
+    ) -> None:
+        """One ``book_updates`` event; they are numbered for themselves: with them or without, other events have the same ids."""
+        source, receive_micros, offset = place
+        bids, asks = levels
+        if self.unit.contracts:
+            bids, asks = self._levels_in_base(bids), self._levels_in_base(asks)
+        value = self._writer.book_update(
+            kind,
+            source,
+            state,
+            update_id,
+            depth,
+            bids,
+            asks,
+            exchange_time_micros,
+            receive_micros,
+            offset,
+            self._update_index,
+        )
+        identity = b"%b%020d/%06d" % (self._id_prefix, offset, self._update_index)
+        self._update_index += 1
+        self._out.book_updates.append((self.key, value, [(HEADER, identity)]))
 
     def beside_the_book(self, message: Ticker | Kline | Derivative | Liquidation, place: Place) -> None:
         """What comes a few times a second at most."""

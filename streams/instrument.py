@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from bookmill.book import Book, Top
 from bookmill.settings import WorkerSettings
 from schemas.codec import SCALE
 from schemas.events import EventWriter, Reason, State
-from streams.book import Book, Top
 from streams.book_gaps import BookGaps
+from streams.book_updates import BookUpdates
 from streams.emitter import Emitter, Events, Place
 from streams.gaps import Gap, Gaps, cause_of
 from streams.overlap import SILENT_MICROS, Overlap, line_of
@@ -53,6 +54,9 @@ class Instrument:
         self.synchronizer = Synchronizer(venue.continuity, settings.pending_diffs)
         self.gaps = Gaps()
         self.book_gaps = BookGaps(self.gaps, self.emitter)
+        self.updates = (
+            BookUpdates(self.emitter, settings.book_image_intervals) if settings.book_updates else None
+        )
         self._tolerance_micros = int(settings.clock_tolerance_s * 1e6)
         self.trades = Trades(
             TradeFlow(venue.trade_sequence),
@@ -162,7 +166,9 @@ class Instrument:
         """Tell the ledger what the record has shown, after its other events. ``goes_on``: it was a frame of the channel."""
         gaps, emitter = self.gaps, self.emitter
         time_micros = self.synchronizer.last_time_micros
-        self.book_gaps.settle(self.received.get(channel, place[1]), time_micros, place)
+        lost = self.book_gaps.settle(self.received.get(channel, place[1]), time_micros, place)
+        if lost and self.updates:
+            self.updates.lost(self.synchronizer.last_id, time_micros, place)
         if self._drift_micros is not None:
             sane = -self._tolerance_micros <= self._drift_micros <= self._tolerance_micros
             gaps.watch_time("book", time_micros, emitter, place, sane=sane)
@@ -226,6 +232,9 @@ class Instrument:
         if waited and synchronizer.phase is Phase.LIVE:
             self.book_gaps.note_join("snapshot")
             self._snapshot("resync", synchronizer.last_time_micros, place)
+            if self.updates:
+                book, time_micros = synchronizer.book, synchronizer.last_time_micros
+                self.updates.image(book, synchronizer.last_id, self.state, time_micros, place)
         elif waited:
             self.book_gaps.note_failure()
 
@@ -249,11 +258,16 @@ class Instrument:
         time_micros = image.exchange_time_micros
         self.emitter.top("book", "degraded", image.last_id, book.top(), time_micros, place)
         self.emitter.snapshot(book, image.last_id, "degraded", "interval", time_micros, place)
+        if self.updates:
+            self.updates.image(book, image.last_id, "degraded", time_micros, place)
 
     def _applied(self, change: BookDiff | BookImage, place: Place) -> None:
         """Say what the diff (or the image in the stream) has changed."""
-        if self.overlap.state.told_id and self.overlap.told(change, place[1]):
-            return
+        whole = type(change) is BookImage
+        if self.overlap.state.told_id:
+            if self.overlap.told(change, place[1]):
+                return
+            whole = True
         top = self.synchronizer.book.top()
         bid, _, ask, _ = top
         exchange_micros = change.exchange_time_micros
@@ -277,8 +291,16 @@ class Instrument:
         if bucket > self.bucket or bucket < self.bucket - 1:
             # The first one after a loss says so; where diffs waited for their snapshot it comes when they are applied.
             reason: Reason = "resync" if self.bucket < 0 and type(change) is BookImage else "interval"
+            whole |= self.updates is not None and self.updates.is_due(self.bucket, bucket)
             self.bucket = bucket
             self._snapshot(reason, exchange_micros, place)
+        # Changes that waited are told by the image that ends the wait.
+        if self.updates and self.synchronizer.phase is Phase.LIVE:
+            if whole:
+                book = self.synchronizer.book
+                self.updates.image(book, change.last_id, self.state, exchange_micros, place)
+            else:
+                self.updates.change(change, self.state, place)
 
     def _watch_crossing(self, crossed: bool, time_micros: int) -> None:  # noqa: FBT001  a fact of the book
         if not crossed:

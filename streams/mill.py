@@ -15,7 +15,7 @@ import structlog
 from faust.types import TP
 
 from bookmill.settings import WorkerSettings
-from schemas.catalogue import CHECKPOINTS, CONTROL_REQUESTS, EVENT_TOPICS, Topic, dead_letters
+from schemas.catalogue import BOOK_UPDATES, CHECKPOINTS, CONTROL_REQUESTS, EVENT_TOPICS, Topic, dead_letters
 from streams.backfills import BackfillRequests
 from streams.checkpoints import restore
 from streams.dead_letters import error_headers
@@ -53,7 +53,8 @@ class Mill:
         self.assigned = 0
         self.counts: Counter[str] = Counter()
         self._prefix = prefix
-        self._event_topics = [(topic.name, prefix + topic.name) for topic in EVENT_TOPICS]
+        written = (*EVENT_TOPICS, BOOK_UPDATES) if settings.book_updates else EVENT_TOPICS
+        self._event_topics = [(topic.name, prefix + topic.name) for topic in written]
         self._venues = venues
         self._incarnations = incarnations
         self._schema_ids = schema_ids

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from streams.book import Book
+from bookmill.book import Book
 from streams.synchronizer import Phase, Synchronizer
 from venues.interface import Verdict
 from venues.messages import BestBidAsk, BookDiff, BookImage, Liquidation

@@ -10,11 +10,11 @@ from typing import Any
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from bookmill.book import Top
 from bookmill.buffers import Buffer, buffer_metrics, buffer_statistics
-from schemas.catalogue import EVENT_TOPICS
+from schemas.catalogue import BOOK_UPDATES, EVENT_TOPICS
 from schemas.codec import SCALE
 from schemas.measures import measure
-from streams.book import Top
 from streams.instrument import Instrument
 from streams.mill import Mill
 from streams.output import BUFFER_MESSAGES
@@ -24,7 +24,7 @@ __all__ = ["WorkerPart"]
 
 _COUNTERS = {
     "frames": "Raw records processed.",
-    **{topic.name: f"Events written to {topic.name}." for topic in EVENT_TOPICS},
+    **{topic.name: f"Events written to {topic.name}." for topic in (*EVENT_TOPICS, BOOK_UPDATES)},
     "dead_letters": "Raw records that could not be read.",
     "silent": "Frames without a message for this version.",
     "repeated": "Records passed over because this worker had processed them before.",

@@ -26,7 +26,7 @@ import enum
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from streams.book import Book
+from bookmill.book import Book
 from venues.interface import Continuity, Verdict
 from venues.messages import BookDiff, BookImage, Checksum
 

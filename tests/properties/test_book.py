@@ -7,8 +7,8 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bookmill.book import Book
 from schemas.measures import measure
-from streams.book import Book
 from streams.synchronizer import Phase, Synchronizer
 from venues.binance.continuity import SpotContinuity, UsdmContinuity
 from venues.interface import Continuity

@@ -11,7 +11,7 @@ import fastavro
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.catalogue import BOOK_SNAPSHOTS, SPREADS, TRADES
+from schemas.catalogue import BOOK_SNAPSHOTS, BOOK_UPDATES, SPREADS, TRADES
 from schemas.codec import decimal_bytes, decimals_array, long_bytes, text_bytes
 from schemas.events import EventWriter
 from schemas.measures import measure
@@ -178,3 +178,23 @@ def test_book_snapshots_read_back(state: Any, reason: Any, bids: Any, asks: Any)
         decimal(spread),
         decimal(bps),
     )
+
+
+@given(
+    st.sampled_from(["image", "delta"]),
+    st.sampled_from(["ws", "poll"]),
+    STATES,
+    st.none() | st.integers(1, 2**31 - 1),
+    LEVELS,
+    LEVELS,
+    st.none() | MICROS,
+)
+def test_book_updates_read_back(
+    kind: Any, source: Any, state: Any, depth: int | None, bids: Any, asks: Any, exchange: int | None
+) -> None:
+    one = writer("BTC-USDT")
+    event = read(BOOK_UPDATES, one.book_update(kind, source, state, 7, depth, bids, asks, exchange, 6, 8, 9))
+    names = ("bid_prices", "bid_quantities", "ask_prices", "ask_quantities")
+    assert [event[name] for name in names] == [[decimal(n) for n in side] for side in (*bids, *asks)]
+    said = ("kind", "source", "state", "update_id", "depth", "exchange_time", "source_offset", "source_index")
+    assert [event[name] for name in said] == [kind, source, state, 7, depth, moment(exchange), 8, 9]

@@ -16,6 +16,7 @@ from typing import Any, Self, cast
 
 import msgspec
 
+from bookmill.book import Side
 from bookmill.settings import MarketSettings, ProducerSettings, WorkerSettings
 from producers.kafka_writer import Headers, KafkaWriter
 from producers.line_connections import LineCounts
@@ -26,7 +27,6 @@ from simulator.hub import Channel
 from simulator.registry import dialect
 from simulator.simulated_market import MarketConfig
 from simulator.simulator import Simulator, SimulatorConfig
-from streams.book import Side
 from streams.instrument import Instrument
 from streams.partition import RawPartition
 from streams.synchronizer import Phase

@@ -54,7 +54,7 @@ def test_every_room_has_modules(room: str) -> None:
     "name",
     [
         "venues",
-        "streams/book.py",
+        "bookmill/book.py",
         "streams/synchronizer.py",
         "streams/emitter.py",
         "streams/instrument.py",

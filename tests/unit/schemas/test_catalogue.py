@@ -13,6 +13,7 @@ import pytest
 from bookmill.settings import SinkSettings
 from schemas.catalogue import (
     ALERTS,
+    BOOK_UPDATES,
     CHECKPOINTS,
     CONSOLIDATED,
     CONTROL_ALERTS,
@@ -29,7 +30,7 @@ from schemas.catalogue import (
     subject,
 )
 
-AVRO_TOPICS = [*TABLE_TOPICS, TOPS, CONTROL_REQUESTS, CONTROL_SUBSCRIPTIONS, CONTROL_ALERTS]
+AVRO_TOPICS = [*TABLE_TOPICS, BOOK_UPDATES, TOPS, CONTROL_REQUESTS, CONTROL_SUBSCRIPTIONS, CONTROL_ALERTS]
 
 
 @pytest.mark.parametrize("topic", AVRO_TOPICS, ids=lambda topic: topic.name)
@@ -38,7 +39,7 @@ def test_every_field_has_a_doc(topic: Topic) -> None:
     assert fastavro.parse_schema(topic.schema)
 
 
-@pytest.mark.parametrize("topic", EVENT_TOPICS, ids=lambda topic: topic.name)
+@pytest.mark.parametrize("topic", [*EVENT_TOPICS, BOOK_UPDATES], ids=lambda topic: topic.name)
 def test_events_end_with_their_id(topic: Topic) -> None:
     names = [field["name"] for field in topic.schema["fields"]]
     assert names[:3] == ["exchange", "market", "symbol"]

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from bookmill.book import Book
 from bookmill.errors import ConfigurationError
 from simulator.bybit_books import Batches, BookStream
 from simulator.bybit_figures import bucket
 from simulator.bybit_wire import Wire, list_instrument
 from simulator.feed import Feed, Truth
 from simulator.hub import Hub
-from streams.book import Book
 from tests.unit.simulator.bybit_client import START_MS, Client, Exchange
 from venues.bybit import BybitInverse, BybitLinear, BybitSpot
 from venues.interface import CHANNELS, StreamOptions, Verdict

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bookmill.book import Book
 from simulator import deribit
 from simulator.deribit import DeribitDialect
 from simulator.deribit_contracts import number
@@ -20,7 +21,6 @@ from simulator.feed import Truth
 from simulator.hub import Hub
 from simulator.live import LiveMarket
 from simulator.web import Request
-from streams.book import Book
 from streams.synchronizer import Phase, Synchronizer
 from venues.deribit import DeribitFutures, DeribitOption, DeribitSwap
 from venues.interface import StreamOptions, Venue

@@ -10,12 +10,12 @@ from typing import Any
 
 import fastavro
 
-from schemas.catalogue import EVENT_TOPICS, Topic
+from schemas.catalogue import BOOK_UPDATES, EVENT_TOPICS, Topic
 from schemas.raw_record import Kind, RawHeaders
 from streams.checkpoints import RawLog
 from streams.partition import RawPartition
 
-SCHEMA_IDS = {topic: number for number, topic in enumerate(EVENT_TOPICS, 1)}
+SCHEMA_IDS = {topic: number for number, topic in enumerate((*EVENT_TOPICS, BOOK_UPDATES), 1)}
 TOPIC = "raw.binance.spot"
 
 

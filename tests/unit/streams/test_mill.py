@@ -15,7 +15,7 @@ from streams import takeover
 from streams.mill import Mill
 from streams.output import Output
 from streams.takeover import Found
-from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, trade
+from tests.unit.streams.raw import SCHEMA_IDS, TOPIC, Record, depth, snapshot, trade
 from venues.binance import BinanceSpot
 
 A = TP(TOPIC, 0)
@@ -42,9 +42,9 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Written:
     return Written()
 
 
-def mill(output: Written) -> Mill:
+def mill(output: Written, *, book_updates: bool = False) -> Mill:
     return Mill(
-        WorkerSettings(),
+        WorkerSettings(book_updates=book_updates),
         prefix="",
         venues={TOPIC: BinanceSpot()},
         schema_ids={**SCHEMA_IDS, CONTROL_REQUESTS: 99},
@@ -85,5 +85,17 @@ def test_a_partition_that_comes_back_in_time_is_opened_where_its_batch_begins(wr
         await worker.process(A, BATCH, 7)
         assert (worker.counts["frames"], worker.counts["repeated"]) == (2, 2)
         assert written.topics.count("trades") == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_book_updates_are_written_where_they_are_wanted(written: Written, on: bool) -> None:
+    async def run() -> None:
+        worker = mill(written, book_updates=on)
+        worker.own({A})
+        await worker.process(A, [*BATCH, snapshot(7, 1, [["9", "1"]], [])], 8)
+        # The diff that waited is part of the image that ends the wait.
+        assert written.topics.count("book_updates") == worker.counts["book_updates"] == int(on)
 
     asyncio.run(run())

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from streams.book import Book
+from bookmill.book import Book
 from venues.bybit import BybitSpot
 from venues.bybit.continuity import BybitContinuity
 from venues.interface import Verdict

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from streams.book import Book
+from bookmill.book import Book
 from streams.synchronizer import Phase, Synchronizer
 from tests.recordings import FOLDER
 from venues.deribit import DeribitFutures, DeribitOption, DeribitSwap

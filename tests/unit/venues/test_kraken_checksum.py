@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from streams.book import Book
+from bookmill.book import Book
 from tests.recordings import FOLDER
 from venues.adapter import Ordered
 from venues.interface import Levels, Verdict

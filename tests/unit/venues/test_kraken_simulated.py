@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import pytest
 
+from bookmill.book import Book, Top
 from simulator.faults import Faults, RestFaults
 from simulator.hub import Hub
 from simulator.kraken import spot
 from simulator.live import LiveMarket
 from simulator.web import Request
-from streams.book import Book, Top
 from venues.interface import Control, Route, StreamOptions
 from venues.kraken import KrakenSpot
 from venues.messages import BestBidAsk, BookDiff, BookImage, Checksum, Kline, Message, Ticker, Trade

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.book import Book
+from bookmill.book import Book
 from streams.synchronizer import Phase, Synchronizer
 from tests.recordings import FOLDER
 from venues.interface import Verdict

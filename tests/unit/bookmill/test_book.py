@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.book import Book
+from bookmill.book import Book
 
 
 def test_the_best_levels_come_first_on_both_sides() -> None:

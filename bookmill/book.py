@@ -53,6 +53,10 @@ class Side:
                 del self._quantities[key * self._sign]
             del self._keys[:excess]
 
+    def quantity(self, price: int) -> int:
+        """What stands at a price; 0: nothing."""
+        return self._quantities.get(price, 0)
+
     def best(self) -> tuple[int | None, int | None]:
         """Best price and its quantity, or None twice."""
         if not self._keys:
