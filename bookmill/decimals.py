@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SCALE", "plain_text"]
+__all__ = ["SCALE", "plain_text", "scaled_int"]
 
 SCALE = 18
 """Digits after the decimal point of a scaled int."""
@@ -13,3 +13,9 @@ def plain_text(scaled: int) -> str:
     sign, digits = ("-", str(-scaled)) if scaled < 0 else ("", str(scaled))
     whole, fraction = digits[:-SCALE] or "0", digits[-SCALE:].rjust(SCALE, "0").rstrip("0")
     return f"{sign}{whole}.{fraction}" if fraction else sign + whole
+
+
+def scaled_int(text: str) -> int:
+    """The way back, for a plain decimal that was written by us or by ClickHouse: at most 18 digits after the point."""
+    whole, _, fraction = text.partition(".")
+    return int(whole + fraction.ljust(SCALE, "0"))

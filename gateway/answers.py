@@ -24,7 +24,9 @@ class ListAnswer(BaseModel, Generic[_T]):
     """Several things."""
 
     data: list[_T]
-    next: str | None = Field(None, description="Give it back as `?cursor=` for what comes after; null at the end.")
+    next: str | None = Field(
+        None, description="Give it back as `?cursor=` for what comes after; null at the end."
+    )
 
 
 class _Error(BaseModel):
@@ -41,9 +43,9 @@ class ErrorAnswer(BaseModel):
     error: _Error
 
 
-def answer(data: Any) -> Response:
+def answer(data: Any, status: int = 200) -> Response:
     """One thing, as JSON."""
-    return Response(_encode({"data": data}), media_type="application/json")
+    return Response(_encode({"data": data}), status, media_type="application/json")
 
 
 def list_answer(data: Any, cursor: str | None = None) -> Response:

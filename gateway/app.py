@@ -10,7 +10,15 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from gateway import routes_health, routes_prices
+from gateway import (
+    routes_book_health,
+    routes_consolidated,
+    routes_docs,
+    routes_health,
+    routes_instruments,
+    routes_prices,
+    routes_status,
+)
 from gateway.bodies import EntityTags
 from gateway.context import Context
 from gateway.errors import Guard, handle_errors
@@ -21,8 +29,14 @@ __all__ = ["API", "create_app"]
 API = "/api/v1"
 """Before all paths but health, metrics, documentation and the dashboard."""
 
-_ROOT_ROUTERS: Sequence[APIRouter] = (routes_health.router,)
-_API_ROUTERS: Sequence[APIRouter] = (routes_prices.router,)
+_ROOT_ROUTERS: Sequence[APIRouter] = (routes_health.router, routes_docs.router)
+_API_ROUTERS: Sequence[APIRouter] = (
+    routes_prices.router,
+    routes_instruments.router,
+    routes_book_health.router,
+    routes_consolidated.router,
+    routes_status.router,
+)
 _DESCRIPTION = """Live market data from memory, history from ClickHouse. Prices, quantities and rates are exact texts; times come in
 ISO 8601 and, as `…_us`, in microseconds since the epoch. Answers are `{"data": …}`, errors `{"error": …}`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from confluent_kafka import Message
@@ -89,7 +90,8 @@ class Arrivals:
 
 
 def _identity(message: Message) -> bytes | None:
-    for name, value in message.headers() or ():
+    headers: Any = message.headers() or ()  # pairs, always, of a record that was read
+    for name, value in headers:
         if name == HEADER and isinstance(value, bytes):
             return value
     return None

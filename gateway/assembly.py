@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import httpx2
 from confluent_kafka import Consumer
 
 from bookmill.addresses import Addresses, resolve
 from bookmill.archive import Archive
 from bookmill.kafka import client_config
 from bookmill.kafka_watch import KafkaWatch
+from bookmill.parts import running
 from bookmill.settings import Settings
 from gateway.arrival import Arrivals
 from gateway.context import Context
@@ -58,9 +60,10 @@ def create_context(settings: Settings, addresses: Addresses, *, subscriptions_sc
         failed=failure.note,
     )
     archive = Archive(settings.clickhouse, addresses.clickhouse, timeout_s=gateway.query_timeout_s)
+    client = httpx2.AsyncClient()
     part = GatewayPart(feed, live, Requests(), log_interval_s=settings.status.log_interval_s)
-    dependencies = Dependencies(feed, archive, settings.registry, addresses.registry)
-    parts = Parts(gateway.parts)
+    dependencies = Dependencies(feed, archive, settings.registry, addresses.registry, client)
+    parts = Parts(lambda: [*gateway.parts, *running(settings.data_dir)], client)
     store = SubscriptionStore(settings.kafka, addresses.kafka, subscriptions_schema_id)
     return Context(
         settings=settings,
@@ -72,11 +75,9 @@ def create_context(settings: Settings, addresses: Addresses, *, subscriptions_sc
         dependencies=dependencies,
         parts=parts,
         store=store,
-        collectors=Collectors(
-            store, group_of(settings.kafka, settings.producer.group), live.subscriptions
-        ),
+        collectors=Collectors(store, group_of(settings.kafka, settings.producer.group), live.subscriptions),
         failure=failure,
-        entered=[archive, dependencies, parts, feed, part],
+        entered=[archive, client, feed, part],
     )
 
 

@@ -23,6 +23,14 @@ class Choice:
     markets: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
 
+    def takes(self, exchange: str, market: str, symbol: str) -> bool:
+        """Whether an instrument is among them."""
+        return (
+            (not self.exchanges or exchange in self.exchanges)
+            and (not self.markets or market in self.markets)
+            and (not self.symbols or symbol in self.symbols)
+        )
+
 
 def names(text: str, field: str) -> tuple[str, ...]:
     """Names separated by commas, each once. Raises :class:`ApiError` for more than a thousand."""
@@ -34,7 +42,10 @@ def names(text: str, field: str) -> tuple[str, ...]:
 
 async def _choice(  # where it is not async, it would be called in another thread
     exchange: Annotated[
-        str, Query(max_length=_LONGEST, description="Only these, with commas between them.", examples=["binance,okx"])
+        str,
+        Query(
+            max_length=_LONGEST, description="Only these, with commas between them.", examples=["binance,okx"]
+        ),
     ] = "",
     market: Annotated[str, Query(max_length=_LONGEST, description="Only these.", examples=["spot"])] = "",
     symbol: Annotated[

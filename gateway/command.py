@@ -10,7 +10,9 @@ __all__ = ["gateway"]
 @click.command()
 @click.option("--host", help="Where to listen; gateway.host (127.0.0.1) where not given.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), help="0 takes any free one; gateway.port (8400) where not given."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    help="0 takes any free one; gateway.port (8400) where not given.",
 )
 def gateway(host: str | None, port: int | None) -> None:
     """Serve REST, websocket and dashboard until SIGINT or SIGTERM.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx2
 
@@ -21,30 +20,25 @@ _REMEMBERED_S = 2.0
 
 
 class Dependencies:
-    """Asks each at most once in two seconds, however often it is asked itself. Use as an asynchronous context manager."""
+    """Asks each at most once in two seconds, however often it is asked itself."""
 
-    def __init__(self, feed: Feed, archive: Archive, registry: RegistrySettings, registry_url: str) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        archive: Archive,
+        registry: RegistrySettings,
+        registry_url: str,
+        client: httpx2.AsyncClient,
+    ) -> None:
         self._feed = feed
         self._archive = archive
         self._url = registry_url
         password = registry.password.get_secret_value() if registry.password else ""
-        self._client = httpx2.AsyncClient(
-            auth=(registry.username, password) if registry.username else None, timeout=_TIMEOUT_S
-        )
+        self._auth = (registry.username, password) if registry.username else None
+        self._client = client
         self._lock = asyncio.Lock()
         self._found: dict[str, str] = {}
         self._until_s = 0.0
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._client.aclose()
 
     async def problems(self) -> dict[str, str]:
         """A sentence for each of the three, empty where all is well."""
@@ -79,7 +73,7 @@ class Dependencies:
 
     async def _registry(self) -> str:
         try:
-            answer = await self._client.get(f"{self._url}/subjects")
+            answer = await self._client.get(f"{self._url}/subjects", auth=self._auth, timeout=_TIMEOUT_S)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             return f"The schema registry does not answer: {error or type(error).__name__}."
         return f"The schema registry answers {answer.status_code}." if answer.is_error else ""

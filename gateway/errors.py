@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -179,7 +179,9 @@ def _of_http(request: Request, error: HTTPException) -> ApiError:
     headers = error.headers or {}
     match error.status_code:
         case 404:
-            return ApiError(404, "unknown_path", f"There is nothing at {path}.", hint=_nearest_path(request.app, path))
+            return ApiError(
+                404, "unknown_path", f"There is nothing at {path}.", hint=_nearest_path(request.app, path)
+            )
         case 405:
             allowed = headers.get("Allow", headers.get("allow", ""))
             hint = f"It takes {allowed}." if allowed else ""
@@ -196,9 +198,5 @@ def _of_http(request: Request, error: HTTPException) -> ApiError:
 
 
 def _nearest_path(app: FastAPI, path: str) -> str:
-    close = difflib.get_close_matches(path, _paths(app), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(path, app.openapi()["paths"], n=1, cutoff=0.5)
     return f"Did you mean {close[0]}? All paths are at /docs." if close else "All paths are at /docs."
-
-
-def _paths(app: FastAPI) -> Iterable[str]:
-    return [str(route.path) for route in app.routes if hasattr(route, "path")]  # a mount has none of its own

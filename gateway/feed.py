@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
@@ -106,12 +106,14 @@ class Feed:
             for place, high in list(self._highs.items())
         )
 
-    def statistics(self) -> dict[str, Any]:
-        """Counters, for status and log."""
+    @property
+    def partitions(self) -> int:
+        """How many it reads."""
+        return len(self._begins)
+
+    def counters(self) -> dict[str, int]:
+        """What was not taken."""
         return {
-            "partitions": len(self._begins),
-            "caught_up": self.caught_up,
-            "lag": self.lag,
             "duplicates": self.arrivals.duplicates,
             "unreadable": self.arrivals.unreadable,
             "read_errors": self.read_errors,
@@ -239,7 +241,11 @@ class Feed:
                 else:
                     self._live.take(arrival.topic, arrival.event)
             received_us = next(
-                (each.event["receive_time"] for each in arrivals if each.event and "receive_time" in each.event),
+                (
+                    each.event["receive_time"]
+                    for each in arrivals
+                    if each.event and "receive_time" in each.event
+                ),
                 None,
             )
             if self.caught_up and received_us is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from schemas.fields import Event
 
-__all__ = ["BookState", "Instrument", "is_after"]
+__all__ = ["TOPICS", "BookState", "Instrument", "is_after"]
 
 BookState = Literal["live", "resyncing", "stale", "degraded"]
 
@@ -82,42 +83,47 @@ class Instrument:
 
     def take(self, topic: str, event: Event) -> None:
         """The next event of a topic."""
-        received_us = event["receive_time"]
-        self.heard_us = max(self.heard_us, received_us)
-        match topic:
-            case "spreads":
-                self.spreads[event["origin"]] = event
-                if event["origin"] == "book":
-                    self.updates += not self._whole
-                    self._of_book(event)
-            case "trades":
-                self.trades.append(event)
-                if event["source"] != "backfill":
-                    self.last_trade = event
-            case "book_snapshots":
-                self.snapshot = event
-                self._of_book(event)
-            case "book_updates":
-                self.updates += 1
-                self._whole = True
-                self._of_book({name: event[name] for name in _MARK})  # levels are kept with the books
-            case "tickers":
-                self.ticker = event
-            case "klines":
-                self.klines[event["interval"]] = event
-            case "derivatives":
-                said = {name: value for name, value in event.items() if value is not None}
-                self.derivative = event if self.derivative is None else {**self.derivative, **said}
-            case "liquidations":
-                self.liquidation = event
-            case "gaps":
-                self._gap(event)
+        self.heard_us = max(self.heard_us, event["receive_time"])
+        _TAKE[topic](self, event)
+
+    def _spread(self, event: Event) -> None:
+        self.spreads[event["origin"]] = event
+        if event["origin"] == "book":
+            self.updates += not self._whole
+            self._of_book(event)
+
+    def _snapshot(self, event: Event) -> None:
+        self.snapshot = event
+        self._of_book(event)
+
+    def _update(self, event: Event) -> None:
+        self.updates += 1
+        self._whole = True
+        self._of_book({name: event[name] for name in _MARK})  # levels are kept with the books
+
+    def _trade(self, event: Event) -> None:
+        self.trades.append(event)
+        if event["source"] != "backfill":
+            self.last_trade = event
+
+    def _ticker(self, event: Event) -> None:
+        self.ticker = event
+
+    def _kline(self, event: Event) -> None:
+        self.klines[event["interval"]] = event
+
+    def _derivative(self, event: Event) -> None:
+        said = {name: value for name, value in event.items() if value is not None}
+        self.derivative = event if self.derivative is None else {**self.derivative, **said}
+
+    def _liquidation(self, event: Event) -> None:
+        self.liquidation = event
 
     def _of_book(self, event: Event) -> None:
-        """A book that makes events is not lost, whether its gap is told closed or not."""
+        """A book that makes events is not lost, whether its gap is told closed or not; or they say that it is."""
         if self.newest_of_book is None or is_after(event, self.newest_of_book):
             self.newest_of_book = event
-        if self.lost is not None and is_after(event, self.lost):
+        if self.lost is not None and event["state"] != "resyncing" and is_after(event, self.lost):
             self.open_gaps.pop(self.lost["gap"], None)
             self.lost = None
 
@@ -146,6 +152,21 @@ class Instrument:
         self.open_gaps[event["gap"]] = event
         if len(self.open_gaps) > _OPEN_GAPS:
             del self.open_gaps[next(iter(self.open_gaps))]
+
+
+_TAKE: Mapping[str, Callable[[Instrument, Event], None]] = {
+    "spreads": Instrument._spread,
+    "book_snapshots": Instrument._snapshot,
+    "book_updates": Instrument._update,
+    "trades": Instrument._trade,
+    "tickers": Instrument._ticker,
+    "klines": Instrument._kline,
+    "derivatives": Instrument._derivative,
+    "liquidations": Instrument._liquidation,
+    "gaps": Instrument._gap,
+}
+TOPICS = frozenset(_TAKE)
+"""Of whose events instruments are made."""
 
 
 def is_after(event: Event, other: Event) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from gateway.errors import ApiError
-from gateway.instrument import Instrument
+from gateway.instrument import TOPICS, Instrument
 from gateway.nearest import nearest
 from gateway.presenting import event_key
 from gateway.rates import Rates
@@ -17,21 +17,8 @@ __all__ = ["LiveState", "Observer"]
 Observer = Callable[[str, str, Event], None]
 """Called with topic, key (of an instrument ``exchange.market.symbol``, of ``consolidated`` the symbol) and event, after the state has it."""
 
-_OF_INSTRUMENTS = frozenset(
-    {
-        "spreads",
-        "trades",
-        "book_snapshots",
-        "book_updates",
-        "tickers",
-        "klines",
-        "derivatives",
-        "liquidations",
-        "gaps",
-    }
-)
-
 _MEASURED_S = 10
+_ALERTS = 1000
 _LATELY_US = 300_000_000
 
 
@@ -41,6 +28,8 @@ class LiveState:
     def __init__(self, *, recent_trades: int) -> None:
         self.instruments: dict[str, Instrument] = {}
         """Those with live data, by key."""
+        self.by_symbol: dict[str, list[Instrument]] = {}
+        """The same by symbol."""
         self.listings: dict[str, Event] = {}
         """What the exchanges say of their instruments, by key."""
         self.subscriptions: dict[str, Event] = {}
@@ -49,6 +38,8 @@ class LiveState:
         """By symbol and kind (spot, perpetual, future, option)."""
         self.trades: deque[Event] = deque(maxlen=recent_trades)
         """The newest over all instruments, in the order they came."""
+        self.alerts: deque[Event] = deque(maxlen=_ALERTS)
+        """The newest, in the order they came."""
         self.rates = Rates()
         self.observers: list[Observer] = []
         self.update_rates: dict[str, float] = {}
@@ -72,14 +63,17 @@ class LiveState:
         key = event_key(event)
         if topic == "instruments":
             self.listings[key] = event
+        elif topic == "alerts":
+            self.alerts.append(event)
         elif topic == "control.subscriptions":
             self.subscriptions[key] = event
-        elif topic in _OF_INSTRUMENTS:
+        elif topic in TOPICS:
             instrument = self.instruments.get(key)
             if instrument is None:
                 instrument = self.instruments[key] = Instrument(
                     event["exchange"], event["market"], event["symbol"], recent_trades=self._recent_trades
                 )
+                self.by_symbol.setdefault(instrument.symbol, []).append(instrument)
             instrument.take(topic, event)
             if topic == "trades":
                 self.trades.append(event)
@@ -110,17 +104,12 @@ class LiveState:
         instrument = self.instruments.get(key)
         return instrument is not None and now_us - instrument.heard_us < _LATELY_US
 
-    def select(
-        self,
-        exchanges: Collection[str] = (),
-        markets: Collection[str] = (),
-        symbols: Collection[str] = (),
-    ) -> list[Instrument]:
-        """The instruments with live data that are chosen, by key; an empty choice chooses all."""
+    def select(self, takes: Callable[[str, str, str], bool] = lambda *_: True) -> list[Instrument]:
+        """The instruments with live data, by key, that ``takes`` (exchange, market, symbol) says are wanted."""
         return [
-            self.instruments[key]
-            for key in sorted(self.instruments)
-            if _chosen(self.instruments[key], exchanges, markets, symbols)
+            each
+            for _, each in sorted(self.instruments.items())
+            if takes(each.exchange, each.market, each.symbol)
         ]
 
     def require(self, exchange: str, market: str, symbol: str) -> Instrument:
@@ -159,16 +148,3 @@ class LiveState:
             hint=nearest(key, known),
             field="symbol",
         )
-
-
-def _chosen(
-    instrument: Instrument,
-    exchanges: Collection[str],
-    markets: Collection[str],
-    symbols: Collection[str],
-) -> bool:
-    return (
-        (not exchanges or instrument.exchange in exchanges)
-        and (not markets or instrument.market in markets)
-        and (not symbols or instrument.symbol in symbols)
-    )

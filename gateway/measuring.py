@@ -30,9 +30,7 @@ class Requests:
 
     def metrics(self) -> Iterable[Metric]:
         """For Prometheus."""
-        answers = CounterMetricFamily(
-            "bookmill_gateway_requests", "Requests answered.", labels=["status"]
-        )
+        answers = CounterMetricFamily("bookmill_gateway_requests", "Requests answered.", labels=["status"])
         for status, count in sorted(self.by_status.items()):
             answers.add_metric([str(status)], count)
         yield answers

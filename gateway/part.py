@@ -46,19 +46,28 @@ class GatewayPart(Collector):
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
 
-    def statistics(self) -> dict[str, Any]:
-        """Counters and buffers; rates in events a second over the last ten."""
+    def state(self) -> dict[str, Any]:
+        """How it is now; rates in events a second over the last ten."""
         per_second = self._live.rates.per_second()
         return {
+            **{name: count() for name, count in self.gauges.items()},
             "events_per_s": round(sum(per_second.values()), 1),
             "events_per_s_by_topic": per_second,
             "instruments": len(self._live.instruments),
+            "partitions": self._feed.partitions,
+            "caught_up": self._feed.caught_up,
+            "lag": self._feed.lag,
             "latency_ms": self._live.rates.latency_ms(),
             "memory_mib": round(self._process.memory_info().rss / _MIB, 1),
-            "requests": {str(status): count for status, count in sorted(self.requests.by_status.items())},
-            **{name: count() for name, count in self.gauges.items()},
             "buffers": buffer_statistics(self._buffers()),
-            **self._feed.statistics(),
+        }
+
+    def counters(self) -> dict[str, Any]:
+        """What has been counted since it runs."""
+        return {
+            "events": dict(sorted(self._live.rates.total.items())),
+            "requests": {str(status): count for status, count in sorted(self.requests.by_status.items())},
+            **self._feed.counters(),
         }
 
     def collect(self) -> Iterable[Metric]:
@@ -67,15 +76,15 @@ class GatewayPart(Collector):
         for topic, count in sorted(self._live.rates.total.items()):
             events.add_metric([topic], count)
         yield events
-        feed = self._feed.statistics()
+        counters = self._feed.counters()
         for name, description in (
             ("duplicates", "Events dropped because they were there before."),
             ("unreadable", "Records that are no events."),
             ("read_errors", "Errors that Kafka reported instead of records."),
         ):
-            yield CounterMetricFamily(f"bookmill_gateway_{name}", description, value=feed[name])
-        if feed["lag"] is not None:
-            yield GaugeMetricFamily("bookmill_gateway_lag", "Records not taken yet.", value=feed["lag"])
+            yield CounterMetricFamily(f"bookmill_gateway_{name}", description, value=counters[name])
+        if (lag := self._feed.lag) is not None:
+            yield GaugeMetricFamily("bookmill_gateway_lag", "Records not taken yet.", value=lag)
         yield GaugeMetricFamily(
             "bookmill_gateway_instruments", "Instruments with live data.", value=len(self._live.instruments)
         )
@@ -88,8 +97,8 @@ class GatewayPart(Collector):
             if found is not None:
                 latency.add_metric([quantile], found / 1000)
         yield latency
-        for name, count in self.gauges.items():
-            yield GaugeMetricFamily(f"bookmill_gateway_{name}", f"{name.capitalize()} now.", value=count())
+        for name, counted in self.gauges.items():
+            yield GaugeMetricFamily(f"bookmill_gateway_{name}", f"{name.capitalize()} now.", value=counted())
         yield from self.requests.metrics()
         yield from buffer_metrics(self._buffers())
 
@@ -106,7 +115,7 @@ class GatewayPart(Collector):
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        _log.info("statistics", part="gateway", **self.statistics())
+        _log.info("statistics", part="gateway", **self.state(), **self.counters())
 
     async def _tick(self) -> None:
         log_at_s = time.monotonic() + self._log_interval_s
@@ -116,7 +125,7 @@ class GatewayPart(Collector):
             self._live.tick(int(now_s))
             if time.monotonic() >= log_at_s:
                 log_at_s += self._log_interval_s
-                _log.info("statistics", part="gateway", **self.statistics())
+                _log.info("statistics", part="gateway", **self.state(), **self.counters())
 
     def _buffers(self) -> list[Buffer]:
         return [each for buffers in self.buffers for each in buffers()]

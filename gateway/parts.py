@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import httpx2
 
@@ -20,31 +19,28 @@ _REMEMBERED_S = 2.0
 
 
 class Parts:
-    """Asks the status addresses of the settings. Use as an asynchronous context manager."""
+    """Asks the status ``addresses`` at most once in two seconds."""
 
-    def __init__(self, addresses: Sequence[str]) -> None:
-        self._addresses = [each.rstrip("/") for each in addresses]
-        self._client = httpx2.AsyncClient(timeout=_TIMEOUT_S)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._client.aclose()
+    def __init__(self, addresses: Callable[[], Sequence[str]], client: httpx2.AsyncClient) -> None:
+        self._addresses = addresses
+        self._client = client
+        self._lock = asyncio.Lock()
+        self._found: list[dict[str, Any]] = []
+        self._until_s = 0.0
 
     async def all(self) -> list[dict[str, Any]]:
         """Each part: ``address``, ``part`` (its kind), ``ok``, ``problems`` by what has them, ``statistics``."""
-        return list(await asyncio.gather(*map(self._one, self._addresses)))
+        async with self._lock:
+            if time.monotonic() >= self._until_s:
+                addresses = dict.fromkeys(each.rstrip("/") for each in self._addresses())
+                self._found = list(await asyncio.gather(*map(self._one, addresses)))
+                self._until_s = time.monotonic() + _REMEMBERED_S
+            return self._found
 
     async def _one(self, address: str) -> dict[str, Any]:
         try:
             health, status = await asyncio.gather(
-                self._client.get(f"{address}/health"), self._client.get(f"{address}/status")
+                *(self._client.get(f"{address}/{each}", timeout=_TIMEOUT_S) for each in ("health", "status"))
             )
             said, statistics = health.json(), status.json()
             problems = dict(said["problems"])
@@ -107,4 +103,10 @@ class Collectors:
 
 
 def _silent(address: str, problem: str) -> dict[str, Any]:
-    return {"address": address, "part": None, "ok": False, "problems": {"status": problem}, "statistics": None}
+    return {
+        "address": address,
+        "part": None,
+        "ok": False,
+        "problems": {"status": problem},
+        "statistics": None,
+    }

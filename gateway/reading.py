@@ -10,7 +10,9 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from bookmill.errors import UnavailableError
 from schemas.catalogue import (
+    ALERTS,
     BOOK_SNAPSHOTS,
+    CONSOLIDATED,
     CONTROL_SUBSCRIPTIONS,
     DERIVATIVES,
     GAPS,
@@ -56,6 +58,9 @@ READ: Sequence[Look] = (
     Look(SPREADS, 120),
     Look(BOOK_SNAPSHOTS, 60),
     Look(TRADES, 120),
+    # Said again when they change; alerts are few.
+    Look(CONSOLIDATED, 600),
+    Look(ALERTS, 86_400),
 )
 
 
@@ -67,26 +72,34 @@ def places(consumer: Consumer, look: Look, prefix: str, now_ms: int, known: Plac
     name = prefix + look.topic.name
     try:
         described = consumer.list_topics(name, timeout=_TIMEOUT_S).topics[name]
-        numbers = [] if described.error else [each for each in described.partitions if (name, each) not in known]
-        ends: Places = {}
+        if described.error:
+            return {}, {}  # it is not there yet
         begins: Places = {}
-        for number in numbers:
-            low, high = consumer.get_watermark_offsets(TopicPartition(name, number), timeout=_TIMEOUT_S)
-            ends[name, number] = high
-            begins[name, number] = low if look.topic.cleanup == "compact" else max(low, high - _MOST_BACK)
-        if numbers and look.seconds is not None:
+        ends: Places = {}
+        for number in described.partitions:
+            place = (name, number)
+            if place not in known:
+                low, ends[place] = consumer.get_watermark_offsets(
+                    TopicPartition(name, number), timeout=_TIMEOUT_S
+                )
+                begins[place] = low if look.seconds is None else max(low, ends[place] - _MOST_BACK)
+        if begins and look.seconds is not None:
             since_ms = max(0, now_ms - look.seconds * 1000)
-            asked = [TopicPartition(name, number, since_ms) for number in numbers]
-            for found in consumer.offsets_for_times(asked, timeout=_TIMEOUT_S):
-                if found.error:
-                    raise KafkaException(found.error)
-                place = (name, found.partition)
+            for place, offset in _first_since(consumer, list(begins), since_ms).items():
                 # Negative: nothing was written since then.
-                at = found.offset if found.offset >= 0 else ends[place]
-                begins[place] = max(begins[place], at)
+                begins[place] = max(begins[place], offset if offset >= 0 else ends[place])
     except KafkaException as error:
         raise UnavailableError(f"Kafka does not say where {name} stands: {error.args[0].str()}.") from error
     return begins, ends
+
+
+def _first_since(consumer: Consumer, partitions: Sequence[tuple[str, int]], since_ms: int) -> Places:
+    asked = [TopicPartition(name, number, since_ms) for name, number in partitions]
+    found = consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)
+    failed = next((each.error for each in found if each.error), None)
+    if failed is not None:
+        raise KafkaException(failed)
+    return {(each.topic, each.partition): each.offset for each in found}
 
 
 def high_marks(consumer: Any, partitions: Places) -> Places:

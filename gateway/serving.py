@@ -54,7 +54,9 @@ def listen(settings: GatewaySettings) -> socket.socket:
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
-        raise ConfigurationError(f"gateway.host {settings.host!r} is no address: {error.strerror}.") from error
+        raise ConfigurationError(
+            f"gateway.host {settings.host!r} is no address: {error.strerror}."
+        ) from error
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

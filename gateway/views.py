@@ -6,11 +6,13 @@ from typing import Any
 
 from gateway.forms import decimal_text, iso
 from gateway.instrument import Instrument
+from gateway.live import LiveState
 from gateway.presenting import present
-from schemas.catalogue import DERIVATIVES, SPREADS, TICKERS, TRADES, Topic
+from schemas.catalogue import CONSOLIDATED, DERIVATIVES, SPREADS, TICKERS, TRADES, Topic
 from schemas.fields import Event
+from schemas.market_kinds import market_kind
 
-__all__ = ["age", "aged", "derivative", "latest_spread", "price", "spread", "ticker", "trade"]
+__all__ = ["age", "aged", "consolidated", "derivative", "latest_spread", "price", "spread", "ticker", "trade"]
 
 
 def age(received_us: int, now_us: int, stale_after_us: int, *, live: bool = True) -> dict[str, Any]:
@@ -84,17 +86,50 @@ def spread(event: Event, now_us: int, stale_after_us: int) -> dict[str, Any]:
     return aged(SPREADS, event, now_us, stale_after_us)
 
 
+def consolidated(live: LiveState, event: Event, now_us: int, stale_after_us: int) -> dict[str, Any]:
+    """An event of ``consolidated`` with the live books behind it, best bid first."""
+    kind = event["kind"]
+    venues = [
+        (each, book)
+        for each in live.by_symbol.get(event["symbol"], ())
+        if market_kind(each.market, each.symbol) == kind
+        and (book := latest_spread(each, now_us, stale_after_us)) is not None
+        and _can_be_trusted(each, book, now_us, stale_after_us)
+    ]
+    venues.sort(key=lambda found: -(found[1]["bid_price"] or 0))
+    shown = aged(CONSOLIDATED, event, now_us, stale_after_us)
+    del shown["event_id"]
+    return {
+        **shown,
+        "venues": [
+            {
+                "exchange": each.exchange,
+                "market": each.market,
+                "bid_price": decimal_text(book["bid_price"]),
+                "ask_price": decimal_text(book["ask_price"]),
+                "age_ms": age(_heard_us(each, book), now_us, stale_after_us)["age_ms"],
+            }
+            for each, book in venues
+        ],
+    }
+
+
 def trade(event: Event) -> dict[str, Any]:
     """One trade."""
     return present(TRADES, event)
 
 
+def _can_be_trusted(instrument: Instrument, event: Event, now_us: int, stale_after_us: int) -> bool:
+    state = (instrument.book_state if event["origin"] == "book" else None) or event["state"]
+    return state == "live" and now_us - _heard_us(instrument, event) <= stale_after_us
+
+
 def _heard_us(instrument: Instrument, event: Event) -> int:
-    """When the best prices of ``event`` were last known to hold: a quiet book tells of itself by its snapshots."""
+    """When the best prices of ``event`` were last known to hold: a quiet book tells of itself all the same."""
     received_us: int = event["receive_time"]
-    snapshot = instrument.snapshot
-    if event["origin"] == "book" and snapshot is not None:
-        return max(received_us, snapshot["receive_time"])
+    newest = instrument.newest_of_book
+    if event["origin"] == "book" and newest is not None:
+        received_us = max(received_us, newest["receive_time"])
     return received_us
 
 
@@ -103,7 +138,5 @@ def _last_price(instrument: Instrument) -> int | None:
     trade, ticker = instrument.last_trade, instrument.ticker
     if trade is None or ticker is None:
         return trade["price"] if trade else ticker["last_price"] if ticker else None
-    newer: int = (
-        trade["price"] if trade["receive_time"] >= ticker["receive_time"] else ticker["last_price"]
-    )
+    newer: int = trade["price"] if trade["receive_time"] >= ticker["receive_time"] else ticker["last_price"]
     return newer

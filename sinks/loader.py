@@ -26,11 +26,11 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from bookmill.backoff import delay_s
 from bookmill.buffers import Buffer
 from bookmill.errors import RefusedError, UnavailableError
+from bookmill.kafka_watch import KafkaWatch
 from bookmill.settings import SinkSettings
 from sinks.assignment import Assignment
 from sinks.batch import Batch
 from sinks.counters import Counters
-from bookmill.kafka_watch import KafkaWatch
 from sinks.offsets import FENCED, Commits, taken_over
 from sinks.partition import Limits, Partition
 from sinks.writer import Failed, Outcome, Refused, Stored, Writer

@@ -15,13 +15,13 @@ from confluent_kafka import Consumer
 from bookmill.addresses import Addresses, resolve
 from bookmill.errors import ConfigurationError
 from bookmill.kafka import client_config
+from bookmill.kafka_watch import KafkaWatch
 from bookmill.settings import Settings
 from bookmill.status import StatusServer
 from schemas import admin, registry
 from schemas.catalogue import TABLE_TOPICS, Topic, dead_letters
 from sinks.client import Store, connect
 from sinks.dead_letters import DeadLetters
-from bookmill.kafka_watch import KafkaWatch
 from sinks.loader import Loader
 from sinks.part import QUEUE_KIB, SinkPart
 from sinks.tables import create_tables

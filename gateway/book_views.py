@@ -1,0 +1,124 @@
+"""Books in the forms of the API, from levels as scaled ints, best first: whoever keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Any
+
+from bookmill.decimals import plain_text
+from gateway.forms import decimal_text, iso
+from gateway.views import age
+from schemas.fields import Event
+from schemas.measures import half_even, measure
+
+__all__ = ["Levels", "book_stats", "book_view", "snapshot_levels", "snapshot_view"]
+
+Levels = Sequence[tuple[int, int]]
+"""Price and quantity of each level, scaled ints, best first."""
+
+_UNIT = 10**18
+_VOLUME_LEVELS = 20
+_WHOLE_BPS = 10_000
+
+
+def snapshot_levels(event: Event) -> tuple[Levels, Levels]:
+    """Bids and asks of an event of ``book_snapshots``."""
+    return (
+        list(zip(event["bid_prices"], event["bid_quantities"])),
+        list(zip(event["ask_prices"], event["ask_quantities"])),
+    )
+
+
+def snapshot_view(event: Event, now_us: int, stale_after_us: int, depth: int | None = None) -> dict[str, Any]:
+    """An event of ``book_snapshots`` in the form of a book."""
+    bids, asks = snapshot_levels(event)
+    return book_view(
+        event["exchange"],
+        event["market"],
+        event["symbol"],
+        bids[:depth],
+        asks[:depth],
+        levels=(len(bids), len(asks)),
+        source="book_snapshots",
+        state=event["state"],
+        update_id=event["update_id"],
+        epoch=None,
+        seq=None,
+        received_us=event["receive_time"],
+        now_us=now_us,
+        stale_after_us=stale_after_us,
+    )
+
+
+def book_view(
+    exchange: str,
+    market: str,
+    symbol: str,
+    bids: Levels,
+    asks: Levels,
+    *,
+    levels: tuple[int, int],
+    source: str,
+    state: str,
+    update_id: int | None,
+    epoch: str | None,
+    seq: int | None,
+    received_us: int,
+    now_us: int,
+    stale_after_us: int,
+) -> dict[str, Any]:
+    """``bids`` and ``asks`` as far as they were asked for; ``levels``: how many there are of each."""
+    mid, spread, spread_bps = measure(bids[0][0] if bids else None, asks[0][0] if asks else None)
+    return {
+        "instrument": f"{exchange}.{market}.{symbol}",
+        "exchange": exchange,
+        "market": market,
+        "symbol": symbol,
+        "state": state,
+        "update_id": update_id,
+        "epoch": epoch,
+        "seq": seq,
+        "depth": {"bids": levels[0], "asks": levels[1], "source": source},
+        "bids": [(plain_text(price), plain_text(quantity)) for price, quantity in bids],
+        "asks": [(plain_text(price), plain_text(quantity)) for price, quantity in asks],
+        "mid": decimal_text(mid),
+        "spread": decimal_text(spread),
+        "spread_bps": decimal_text(spread_bps),
+        "receive_time": iso(received_us),
+        "receive_time_us": received_us,
+        **age(received_us, now_us, stale_after_us, live=state == "live"),
+    }
+
+
+def book_stats(key: str, bids: Levels, asks: Levels, *, updates_per_s: float) -> dict[str, Any]:
+    """How much stands in a book: near the top, and within so many basis points of mid."""
+    mid, _, spread_bps = measure(bids[0][0] if bids else None, asks[0][0] if asks else None)
+    bid_volume, ask_volume = (sum(quantity for _, quantity in side[:_VOLUME_LEVELS]) for side in (bids, asks))
+    total = bid_volume + ask_volume
+    difference = bid_volume - ask_volume
+    sign = -1 if difference < 0 else 1
+    imbalance = sign * half_even(abs(difference) * _UNIT, total) if total else None
+    return {
+        "instrument": key,
+        "levels_bid": len(bids),
+        "levels_ask": len(asks),
+        "bid_volume": plain_text(bid_volume),
+        "ask_volume": plain_text(ask_volume),
+        "imbalance": decimal_text(imbalance),
+        "mid": decimal_text(mid),
+        "spread_bps": decimal_text(spread_bps),
+        **{
+            f"depth_{bps}bps_{name}": decimal_text(None if mid is None else _within(side, mid, bps))
+            for bps in (10, 50)
+            for name, side in (("bid", bids), ("ask", asks))
+        },
+        "updates_per_s": round(updates_per_s, 1),
+    }
+
+
+def _within(side: Levels, mid: int, bps: int) -> int:
+    """What stands not farther from mid, in quote units; rounded half to even at the 18th digit."""
+    farthest = mid * bps
+    near = takewhile(lambda level: abs(level[0] - mid) * _WHOLE_BPS <= farthest, side)
+    return half_even(sum(price * quantity for price, quantity in near), _UNIT)
