@@ -12,6 +12,7 @@ from bookmill.errors import UnavailableError
 from schemas.catalogue import (
     ALERTS,
     BOOK_SNAPSHOTS,
+    BOOK_UPDATES,
     CONSOLIDATED,
     CONTROL_SUBSCRIPTIONS,
     DERIVATIVES,
@@ -47,15 +48,16 @@ READ: Sequence[Look] = (
     # What the exchanges have and what shall be collected: compacted, so all of it.
     Look(INSTRUMENTS, None),
     Look(CONTROL_SUBSCRIPTIONS, None),
-    # A gap is open until it is told closed. There are few.
-    Look(GAPS, None),
+    # A gap is open until it is told closed. There are few: as far back as they are kept.
+    Look(GAPS, 7 * 86_400),
     # These come once in a while.
     Look(TICKERS, 600),
     Look(KLINES, 600),
     Look(DERIVATIVES, 600),
     Look(LIQUIDATIONS, 600),
-    # Each second of a live book has a snapshot; what was traded lately is wanted too.
+    # Each second of a live book has a snapshot, half a minute of it an image; what was traded lately is wanted too.
     Look(SPREADS, 120),
+    Look(BOOK_UPDATES, 120),
     Look(BOOK_SNAPSHOTS, 60),
     Look(TRADES, 120),
     # Said again when they change; alerts are few.
