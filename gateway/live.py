@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from gateway.errors import ApiError
 from gateway.instrument import TOPICS, Instrument
@@ -23,7 +24,7 @@ _LATELY_US = 300_000_000
 
 
 class LiveState:
-    """``recent_trades``: how many are kept of each instrument, and of all together. ``observers`` see every event in order."""
+    """``recent_trades``: how many are kept of each instrument. ``observers`` see every event in order."""
 
     def __init__(self, *, recent_trades: int) -> None:
         self.instruments: dict[str, Instrument] = {}
@@ -36,8 +37,6 @@ class LiveState:
         """What shall be collected or not, by key, with the ``partition`` that says so."""
         self.consolidated: dict[tuple[str, str], Event] = {}
         """By symbol and kind (spot, perpetual, future, option)."""
-        self.trades: deque[Event] = deque(maxlen=recent_trades)
-        """The newest over all instruments, in the order they came."""
         self.alerts: deque[Event] = deque(maxlen=_ALERTS)
         """The newest, in the order they came."""
         self.rates = Rates()
@@ -75,8 +74,6 @@ class LiveState:
                 )
                 self.by_symbol.setdefault(instrument.symbol, []).append(instrument)
             instrument.take(topic, event)
-            if topic == "trades":
-                self.trades.append(event)
         return key
 
     def forget(self, topic: str, key: str) -> None:
@@ -111,6 +108,14 @@ class LiveState:
             for _, each in sorted(self.instruments.items())
             if takes(each.exchange, each.market, each.symbol)
         ]
+
+    def newest_trades(self, takes: Callable[[str, str, str], bool]) -> Iterator[Event]:
+        """The trades of all instruments that are chosen, newest first, as far as they are kept."""
+        return heapq.merge(
+            *(reversed(each.trades) for each in self.select(takes)),
+            key=lambda trade: trade["receive_time"],
+            reverse=True,
+        )
 
     def require(self, exchange: str, market: str, symbol: str) -> Instrument:
         """The instrument of that name. Raises ``unknown_instrument`` (or ``unknown_exchange``), with the nearest that there is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -69,13 +70,9 @@ async def trades(
     context: InContext, choice: Chosen, limit: Annotated[int, Query(ge=1, le=10_000)] = 100
 ) -> Response:
     """The newest trades over all instruments that are chosen, newest first, as far as they are kept in memory."""
-    found: list[dict[str, Any]] = []
-    for event in reversed(context.live.trades):
-        if choice.takes(event["exchange"], event["market"], event["symbol"]):
-            found.append(views.trade(event))
-            if len(found) == limit:
-                break
-    return list_answer(found)
+    return list_answer(
+        [views.trade(each) for each in islice(context.live.newest_trades(choice.takes), limit)]
+    )
 
 
 def _all(context: Context, choice: Choice, view: _View) -> Response:

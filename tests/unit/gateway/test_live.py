@@ -44,12 +44,18 @@ def test_the_newest_of_each_topic_is_kept(live: LiveState) -> None:
     assert live.rates.total == {"spreads": 3, "tickers": 1, "trades": 1, "book_snapshots": 1}
 
 
-def test_trades_are_bounded_of_each_instrument_and_of_all(live: LiveState) -> None:
+def test_trades_are_bounded_of_each_instrument_and_newest_first_over_all(live: LiveState) -> None:
     for offset in range(5):
-        live.take("trades", trade(offset))
-        live.take("trades", trade(offset, symbol="ETH-USDT"))
+        live.take("trades", trade(offset, receive_time=NOW + offset))
+        live.take("trades", trade(10 + offset, symbol="ETH-USDT", receive_time=NOW + 3 + offset))
     assert [each["source_offset"] for each in instrument(live).trades] == [2, 3, 4]
-    assert [each["symbol"] for each in live.trades] == ["ETH-USDT", "BTC-USDT", "ETH-USDT"]
+    newest = live.newest_trades(lambda *_: True)
+    assert [each["receive_time"] - NOW for each in newest] == [7, 6, 5, 4, 3, 2]
+    assert [each["source_offset"] for each in live.newest_trades(lambda *name: name[2] == "BTC-USDT")] == [
+        4,
+        3,
+        2,
+    ]
 
 
 def test_a_trade_that_was_fetched_later_is_not_the_last_one(live: LiveState) -> None:

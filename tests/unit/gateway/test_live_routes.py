@@ -146,7 +146,7 @@ def test_tickers_derivatives_and_spreads_are_events_with_their_age(context: Cont
 
 def test_trades_of_all_are_newest_first(context: Context) -> None:
     for offset in range(10, 15):
-        context.live.take("trades", trade(offset, symbol="ETH-USDT"))
+        context.live.take("trades", trade(offset, symbol="ETH-USDT", receive_time=NOW + offset))
     found = data(context, "trades?limit=3", event_model(TRADES))
     assert [each["trade_id"] for each in found] == ["14", "13", "12"]
     assert [each["trade_id"] for each in data(context, "trades?symbol=BTC-USDT")] == ["4"]
