@@ -12,8 +12,6 @@ from bookmill.since import SINCE
 __all__ = ["gaps"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_KEPT_S = 366 * 86_400
-"""Longer than rows are kept."""
 _WIDE = 200
 """Characters of a line where nobody's terminal says how many: nothing is cut off for a file."""
 
@@ -48,20 +46,19 @@ def gaps(since: datetime, exchange: str, symbol: str, *, only_open: bool, as_jso
     from rich.console import Console
 
     from bookmill import addresses, settings_loading
-    from sinks.gap_report import Report
-    from sinks.ledger import Choice
-    from sinks.query import run_query
+    from bookmill.completeness import read_report
+    from bookmill.gap_ledger import Choice, given_up_micros
+    from bookmill.questions import Selection, answered
+    from sinks.gap_report import as_json as json_of
+    from sinks.gap_report import tables
+    from sinks.query import asking
 
     settings = settings_loading.load()
-    patience = timedelta(seconds=min(settings.worker.backfill_patience_s, _KEPT_S))
-    given_up = datetime.now(UTC) - patience
-    choice = Choice(_micros(since), exchange, symbol, only_open, _micros(given_up))
+    given_up = given_up_micros(settings.worker.backfill_patience_s, _micros(datetime.now(UTC)))
+    chosen = Selection(tuple(filter(None, [exchange])), symbols=tuple(filter(None, [symbol])))
+    choice = Choice(_micros(since), chosen, only_open=only_open, given_up_micros=given_up)
     url = settings.clickhouse.url or addresses.resolve(settings).clickhouse
-
-    def ask(query: str) -> bytes:
-        return b"".join(run_query(settings.clickhouse, url, query, "JSONEachRow"))
-
-    report = Report.read(ask, choice)
+    report = answered(read_report(choice), asking(settings.clickhouse, url))
     if not report.instruments and (exchange or symbol):
         named = " ".join(filter(None, (exchange, symbol)))
         raise RefusedError(
@@ -69,10 +66,10 @@ def gaps(since: datetime, exchange: str, symbol: str, *, only_open: bool, as_jso
             hint="'bookmill gaps' without it shows what there is.",
         )
     if as_json:
-        click.echo(report.as_json())
+        click.echo(json_of(report))
         return
     console = Console(width=None if Console().is_terminal else _WIDE)
-    for table in report.tables():
+    for table in tables(report):
         console.print(table)
 
 

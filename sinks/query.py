@@ -1,16 +1,18 @@
-"""A query to ClickHouse, its answer passed on as it comes, in whatever format was asked for."""
+"""A query to ClickHouse, its answer passed on as it comes, in whatever format was asked for, or as rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 
 import httpx2
 
-from bookmill.archive import first_sentence
+from bookmill.archive import bound, first_sentence
 from bookmill.errors import RefusedError, UnavailableError
+from bookmill.questions import Question, Rows
 from bookmill.settings import ClickHouseSettings
 
-__all__ = ["run_query"]
+__all__ = ["asking", "run_query"]
 
 _CONNECT_TIMEOUT_S = 5.0
 
@@ -20,8 +22,25 @@ _MARK = b"__exception__\r\n"
 _HELD_BACK = 32 * 1024
 
 
-def run_query(settings: ClickHouseSettings, url: str, query: str, output_format: str) -> Iterator[bytes]:
-    """The answer to ``query`` in pieces; ``output_format`` where the query itself does not end in FORMAT.
+def asking(settings: ClickHouseSettings, url: str) -> Callable[[Question], Rows]:
+    """Who asks questions at ``url`` and waits for the rows; raises as :func:`run_query`."""
+
+    def ask(question: Question) -> Rows:
+        answer = run_query(settings, url, question.text, "JSONEachRow", question.parameters)
+        return [json.loads(line) for line in b"".join(answer).splitlines() if line.strip()]
+
+    return ask
+
+
+def run_query(
+    settings: ClickHouseSettings,
+    url: str,
+    query: str,
+    output_format: str,
+    query_parameters: Mapping[str, object] = {},
+) -> Iterator[bytes]:
+    """The answer to ``query`` in pieces; ``output_format`` where the query itself does not end in FORMAT. ``query_parameters``
+    stand in it as ``{name:Type}``.
 
     Raises :class:`UnavailableError` when nobody answers at ``url`` or the answer breaks off, :class:`RefusedError` with
     ClickHouse's own first sentence when the query fails.
@@ -29,7 +48,11 @@ def run_query(settings: ClickHouseSettings, url: str, query: str, output_format:
     headers = {"X-ClickHouse-User": settings.username}
     if settings.password:
         headers["X-ClickHouse-Key"] = settings.password.get_secret_value()
-    parameters = {"database": settings.database, "default_format": output_format}
+    parameters = {
+        "database": settings.database,
+        "default_format": output_format,
+        **bound(query_parameters),
+    }
     timeout = httpx2.Timeout(None, connect=_CONNECT_TIMEOUT_S)
     try:
         with httpx2.stream(

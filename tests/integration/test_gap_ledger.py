@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
+from bookmill.completeness import Report, read_report
+from bookmill.gap_ledger import Choice, Gap, Page, read_gaps, read_page
+from bookmill.questions import Question, Rows, Selection, answered
 from bookmill.settings import Settings
 from producers.control import ControlReader, Request
 from schemas.catalogue import BOOK_SNAPSHOTS, GAPS, TRADES
 from sinks.client import connect
-from sinks.gap_report import Report
-from sinks.ledger import Choice, read_gaps
-from sinks.query import run_query
+from sinks.query import asking
 from sinks.tables import create_tables
 from tests.integration.parts import RunningPart, environment, wait_until
 from tests.integration.test_worker import prepared, write
@@ -26,10 +28,8 @@ __all__ = ["prepared"]  # a fixture
 
 
 def report(settings: Settings) -> Report:
-    def ask(query: str) -> bytes:
-        return b"".join(run_query(settings.clickhouse, settings.clickhouse.url or "", query, "JSONEachRow"))
-
-    return Report.read(ask, Choice(0, exchange="binance"))
+    ask = asking(settings.clickhouse, settings.clickhouse.url or "")
+    return answered(read_report(Choice(0, Selection(("binance",)))), ask)
 
 
 @contextmanager
@@ -158,9 +158,18 @@ STATES = {
 }
 
 
-def read(ask: Callable[[str], bytes]) -> dict[str, tuple[str, int | None]]:
-    found = read_gaps(ask, Choice(0, given_up_micros=(BEGIN + 5000) * 1_000_000))
-    return {one.gap: (one.state, one.over_micros and one.over_micros // 1_000_000 - BEGIN) for one in found}
+Ask = Callable[[Question], Rows]
+
+
+def judged(gaps: Iterable[Gap]) -> dict[str, tuple[str, int | None]]:
+    return {one.gap: (one.state, one.over_micros and one.over_micros // 1_000_000 - BEGIN) for one in gaps}
+
+
+def paged(ask: Ask, choice: Choice, limit: int) -> Iterator[Gap]:
+    page = Page(limit)
+    while found := answered(read_page(choice, page), ask):
+        yield from found
+        page = Page(limit, found[-1].opened_micros, found[-1].gap)
 
 
 def test_of_gaps_that_nobody_closed_it_is_told_what_became_of_them(settings: Settings) -> None:
@@ -168,8 +177,16 @@ def test_of_gaps_that_nobody_closed_it_is_told_what_became_of_them(settings: Set
     client = connect(settings.clickhouse, url)
     create_tables(client, database, [GAPS, BOOK_SNAPSHOTS, TRADES])
     fill(client.command, database)
-
-    def ask(query: str) -> bytes:
-        return b"".join(run_query(settings.clickhouse, url, query, "JSONEachRow"))
-
-    assert read(ask) == STATES
+    ask = asking(settings.clickhouse, url)
+    choice = Choice(0, given_up_micros=(BEGIN + 5000) * 1_000_000)
+    assert judged(answered(read_gaps(choice), ask)) == STATES
+    pages = list(paged(ask, choice, 3))
+    assert judged(pages) == STATES
+    assert len(pages) == len(STATES)
+    assert pages == sorted(pages, key=lambda one: (one.opened_micros, one.gap), reverse=True)
+    missing = {gap: told for gap, told in STATES.items() if told[0] in {"open", "given up"}}
+    assert judged(paged(ask, replace(choice, only_open=True), 2)) == missing
+    chosen = replace(
+        choice, selection=Selection(("binance",), ("spot",), ("SOL-USDT", "'")), streams=("trades",)
+    )
+    assert set(judged(paged(ask, chosen, 9))) == {"by time", "by time, silent since"}
