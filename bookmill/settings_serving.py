@@ -58,6 +58,8 @@ class GatewaySettings(Section):
     """Where to listen. Anywhere but on the machine itself control calls need a key."""
     port: Port = 8400
     """0 takes any free one and logs it."""
+    hosts: tuple[str, ...] = ()
+    """Names it is asked by (`Host`) besides those of the machine itself, as behind a proxy; any, where it does not listen on the machine itself and none is named."""
     tls_certificate: Path | None = None
     """PEM file with the certificate chain: HTTPS and WSS instead of HTTP and WS."""
     tls_key: Path | None = None
