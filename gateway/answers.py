@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from fastapi import Response
 from pydantic import BaseModel, Field
 
-__all__ = ["Answer", "ErrorAnswer", "ListAnswer", "answer", "documented", "list_answer"]
+__all__ = ["Answer", "ErrorAnswer", "ListAnswer", "answer", "documented", "list_answer", "listed"]
 
 _T = TypeVar("_T")
 _encode = msgspec.json.Encoder().encode
@@ -53,6 +54,16 @@ def list_answer(data: Any, cursor: str | None = None) -> Response:
     return Response(_encode({"data": data, "next": cursor}), media_type="application/json")
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What the documentation says of a route's errors: one form for all."""
-    return {status: {"model": ErrorAnswer} for status in statuses}
+def listed(items: Iterable[bytes], cursor: str | None = None) -> Response:
+    """The same of items that are JSON already."""
+    whole = b'{"data":[%s],"next":%s}' % (b",".join(items), _encode(cursor))
+    return Response(whole, media_type="application/json")
+
+
+def documented(*statuses: int, example: Any = None) -> dict[int | str, dict[str, Any]]:
+    """What the documentation says of a route's errors: one form for all. ``example``: what may stand under ``data``."""
+    said: dict[int | str, dict[str, Any]] = {status: {"model": ErrorAnswer} for status in statuses}
+    if example is not None:
+        more = {"next": None} if isinstance(example, list) else {}
+        said[200] = {"content": {"application/json": {"example": {"data": example, **more}}}}
+    return said

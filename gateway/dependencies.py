@@ -64,7 +64,7 @@ class Dependencies:
     async def _clickhouse(self) -> str:
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                await self._archive.rows("SELECT 1 AS one")
+                await self._archive.ping()
         except TimeoutError:
             return f"ClickHouse does not answer within {_TIMEOUT_S:.0f} s."
         except BookmillError as error:

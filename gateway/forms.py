@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bookmill.decimals import plain_text
 from gateway.errors import ApiError
 
-__all__ = ["decimal_text", "iso", "moment"]
+__all__ = ["LATEST_US", "decimal_text", "iso", "moment"]
 
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -23,7 +23,7 @@ _UNITS_US = {
     "d": 86_400_000_000,
     "w": 604_800_000_000,
 }
-_LATEST_US = 7_258_118_400_000_000
+LATEST_US = 7_258_118_400_000_000
 """2200-01-01: what the tables can hold, and no more."""
 
 
@@ -50,7 +50,7 @@ def moment(text: str, now_micros: int, *, field: str | None = None) -> int:
         micros = now_micros - int(back[1]) * _UNITS_US[back[2]]
     else:
         micros = _from_iso(text, field)
-    if not 0 <= micros < _LATEST_US:
+    if not 0 <= micros < LATEST_US:
         raise ApiError(400, "bad_range", f"{text[:40]!r} is not between 1970 and 2200.", field=field)
     return micros
 
