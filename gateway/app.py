@@ -13,16 +13,22 @@ from starlette.middleware.gzip import GZipMiddleware
 from gateway import (
     routes_book_health,
     routes_consolidated,
+    routes_control,
     routes_docs,
+    routes_gaps,
     routes_health,
+    routes_history,
     routes_instruments,
+    routes_klines,
     routes_prices,
     routes_status,
+    routes_summary,
 )
 from gateway.bodies import EntityTags
 from gateway.context import Context
 from gateway.errors import Guard, handle_errors
 from gateway.measuring import Measured
+from gateway.security import Security
 
 __all__ = ["API", "create_app"]
 
@@ -32,10 +38,15 @@ API = "/api/v1"
 _ROOT_ROUTERS: Sequence[APIRouter] = (routes_health.router, routes_docs.router)
 _API_ROUTERS: Sequence[APIRouter] = (
     routes_prices.router,
+    routes_summary.router,
     routes_instruments.router,
     routes_book_health.router,
     routes_consolidated.router,
+    routes_history.router,
+    routes_klines.router,
+    routes_gaps.router,
     routes_status.router,
+    routes_control.router,
 )
 _DESCRIPTION = """Live market data from memory, history from ClickHouse. Prices, quantities and rates are exact texts; times come in
 ISO 8601 and, as `…_us`, in microseconds since the epoch. Answers are `{"data": …}`, errors `{"error": …}`."""
@@ -56,6 +67,7 @@ def create_app(context: Context) -> FastAPI:
         lifespan=lifespan,
         middleware=[  # the first is outermost
             Middleware(Measured, requests=context.part.requests),
+            Middleware(Security, settings=context.settings.gateway, admission=context.admission),
             Middleware(Guard),
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),
             Middleware(EntityTags),

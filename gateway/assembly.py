@@ -11,16 +11,20 @@ from bookmill.kafka import client_config
 from bookmill.kafka_watch import KafkaWatch
 from bookmill.parts import running
 from bookmill.settings import Settings
+from gateway.admission import Admission
 from gateway.arrival import Arrivals
-from gateway.context import Context
+from gateway.context import Context, now_micros
+from gateway.control import Control
 from gateway.dependencies import Dependencies
 from gateway.failures import Failure
 from gateway.feed import QUEUE_KIB, Feed
+from gateway.keys import KeyRing, keys_file
 from gateway.live import LiveState
 from gateway.measuring import Requests
 from gateway.part import GatewayPart
 from gateway.parts import Collectors, Parts
 from gateway.reading import READ
+from gateway.summaries import Summaries
 from schemas import admin, registry
 from schemas.catalogue import CONTROL_SUBSCRIPTIONS
 from schemas.decoding import Decoder
@@ -65,6 +69,10 @@ def create_context(settings: Settings, addresses: Addresses, *, subscriptions_sc
     dependencies = Dependencies(feed, archive, settings.registry, addresses.registry, client)
     parts = Parts(lambda: [*gateway.parts, *running(settings.data_dir)], client)
     store = SubscriptionStore(settings.kafka, addresses.kafka, subscriptions_schema_id)
+    collectors = Collectors(store, group_of(settings.kafka, settings.producer.group), live.subscriptions)
+    admission = Admission(gateway, KeyRing(keys_file(settings)))
+    control = Control(store, collectors, parts, live, clock=now_micros)
+    part.buffers += [lambda: admission.buffers, lambda: (archive.buffer, control.buffer)]
     return Context(
         settings=settings,
         addresses=addresses,
@@ -75,8 +83,11 @@ def create_context(settings: Settings, addresses: Addresses, *, subscriptions_sc
         dependencies=dependencies,
         parts=parts,
         store=store,
-        collectors=Collectors(store, group_of(settings.kafka, settings.producer.group), live.subscriptions),
+        collectors=collectors,
         failure=failure,
+        admission=admission,
+        summaries=Summaries(archive),
+        control=control,
         entered=[archive, client, feed, part],
     )
 

@@ -14,12 +14,15 @@ from starlette.requests import HTTPConnection
 from bookmill.addresses import Addresses
 from bookmill.archive import Archive
 from bookmill.settings import Settings
+from gateway.admission import Admission
+from gateway.control import Control
 from gateway.dependencies import Dependencies
 from gateway.failures import Failure
 from gateway.feed import Feed
 from gateway.live import LiveState
 from gateway.part import GatewayPart
 from gateway.parts import Collectors, Parts
+from gateway.summaries import Summaries
 from schemas.subscriptions import SubscriptionStore
 
 __all__ = ["Context", "InContext", "context", "now_micros"]
@@ -49,6 +52,9 @@ class Context:
     store: SubscriptionStore
     collectors: Collectors
     failure: Failure
+    admission: Admission
+    summaries: Summaries
+    control: Control
     entered: list[AbstractAsyncContextManager[Any]] = field(default_factory=list)
     farewells: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     clock: Callable[[], int] = now_micros

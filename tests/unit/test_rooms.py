@@ -78,6 +78,9 @@ def test_the_deterministic_path_has_no_clock_no_socket_no_kafka(name: str) -> No
         assert not imported_rooms(path) & forbidden, path
 
 
+_REGISTERED = {"command", "get", "post", "put", "delete"}
+
+
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     for node in body:
         yield node
@@ -93,10 +96,10 @@ def test_public_names_are_listed_and_exist(path: Path) -> None:
     others: set[str] = set()
     for node in _top_level(ast.parse(path.read_text(encoding="utf-8")).body):
         match node:
-            case ast.FunctionDef(
-                name=name, decorator_list=[ast.Call(func=ast.Attribute(attr="command")), *_]
-            ):
-                others.add(name)  # a sub-command: its group knows it
+            case ast.FunctionDef(name=name, decorator_list=[ast.Call(func=ast.Attribute(attr=attr)), *_]) | (
+                ast.AsyncFunctionDef(name=name, decorator_list=[ast.Call(func=ast.Attribute(attr=attr)), *_])
+            ) if attr in _REGISTERED:
+                others.add(name)  # a sub-command, a route: its group knows it
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 (others if name.startswith("_") else public).add(name)
             case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
