@@ -60,10 +60,6 @@ def listed(items: Iterable[bytes], cursor: str | None = None) -> Response:
     return Response(whole, media_type="application/json")
 
 
-def documented(*statuses: int, example: Any = None) -> dict[int | str, dict[str, Any]]:
-    """What the documentation says of a route's errors: one form for all. ``example``: what may stand under ``data``."""
-    said: dict[int | str, dict[str, Any]] = {status: {"model": ErrorAnswer} for status in statuses}
-    if example is not None:
-        more = {"next": None} if isinstance(example, list) else {}
-        said[200] = {"content": {"application/json": {"example": {"data": example, **more}}}}
-    return said
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What the documentation says of a route's errors: one form for all."""
+    return {status: {"model": ErrorAnswer} for status in statuses}

@@ -10,11 +10,12 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bookmill.settings_markets import Channel
-from gateway.answers import answer, documented, list_answer
+from gateway.answers import Answer, ListAnswer, answer, documented, list_answer
 from gateway.choosing import Chosen
 from gateway.context import Context, InContext
 from gateway.errors import ApiError
 from gateway.forms import iso
+from gateway.history_models import SubscriptionView
 from gateway.nearest import nearest
 from gateway.outcomes import Outcome
 from gateway.security import caller
@@ -22,23 +23,9 @@ from schemas.subscriptions import Desired, instrument_key
 
 __all__ = ["Wanted", "router"]
 
-router = APIRouter(tags=["control"])
+router = APIRouter(tags=["control"], responses=documented(400, 401, 403, 503))
 
 _LONGEST_WAIT_S = 60.0
-_SUBSCRIPTION = {
-    "instrument": "binance.spot.SOL-USDT",
-    "exchange": "binance",
-    "market": "spot",
-    "symbol": "SOL-USDT",
-    "on": True,
-    "channels": [],
-    "asked_by": "gateway 127.0.0.1",
-    "asked_time": "2026-01-05T10:00:00.123456Z",
-    "asked_time_us": 1_767_607_200_123_456,
-    "collector": "host-4711",
-    "state": "collected",
-    "why": None,
-}
 _Wait = Annotated[
     float,
     Query(ge=0, le=_LONGEST_WAIT_S, description="Seconds to wait for the state to be reached."),
@@ -62,7 +49,7 @@ class Wanted(BaseModel):
     )
 
 
-@router.get("/subscriptions", responses=documented(503, example=[_SUBSCRIPTION]))
+@router.get("/subscriptions", response_model=ListAnswer[SubscriptionView])
 async def subscriptions(context: InContext, choice: Chosen) -> Response:
     """What shall be collected and what not any more, who collects it, and whether it is so."""
     found = await context.control.all()
@@ -70,15 +57,15 @@ async def subscriptions(context: InContext, choice: Chosen) -> Response:
         [
             _shown(one)
             for one in found
-            if one.desired.exchange in (choice.exchanges or (one.desired.exchange,))
-            and one.desired.market in (choice.markets or (one.desired.market,))
-            and one.desired.symbol in (choice.symbols or (one.desired.symbol,))
+            if choice.takes(one.desired.exchange, one.desired.market, one.desired.symbol)
         ]
     )
 
 
 @router.post(
-    "/subscriptions", responses={202: {}, **documented(400, 401, 403, 404, 503, example=_SUBSCRIPTION)}
+    "/subscriptions",
+    response_model=Answer[SubscriptionView],
+    responses={202: {"model": Answer[SubscriptionView]}, **documented(404)},
 )
 async def subscribe(context: InContext, request: Request, wanted: Wanted, wait: _Wait = 5.0) -> Response:
     """Collect an instrument from now on, over restarts of everything. Answers with the state that was reached: 200 when it is collected,
@@ -91,10 +78,8 @@ async def subscribe(context: InContext, request: Request, wanted: Wanted, wait: 
 
 @router.delete(
     "/subscriptions/{exchange}/{market}/{symbol}",
-    responses={
-        202: {},
-        **documented(401, 403, 404, 503, example={**_SUBSCRIPTION, "on": False, "state": "stopped"}),
-    },
+    response_model=Answer[SubscriptionView],
+    responses={202: {"model": Answer[SubscriptionView]}, **documented(404)},
 )
 async def unsubscribe(
     context: InContext, request: Request, exchange: str, market: str, symbol: str, wait: _Wait = 5.0
@@ -116,7 +101,8 @@ async def unsubscribe(
 
 @router.post(
     "/collectors/{exchange}/stop",
-    responses=documented(401, 403, 404, 503, example=[{**_SUBSCRIPTION, "on": False, "state": "stopped"}]),
+    response_model=ListAnswer[SubscriptionView],
+    responses=documented(404),
 )
 async def stop(context: InContext, request: Request, exchange: str, wait: _Wait = 5.0) -> Response:
     """Collect nothing of an exchange any more. Answers with what was ended, and how each stands; `start` begins just these again."""
@@ -125,7 +111,9 @@ async def stop(context: InContext, request: Request, exchange: str, wait: _Wait 
 
 
 @router.post(
-    "/collectors/{exchange}/start", responses=documented(401, 403, 404, 503, example=[_SUBSCRIPTION])
+    "/collectors/{exchange}/start",
+    response_model=ListAnswer[SubscriptionView],
+    responses=documented(404),
 )
 async def start(context: InContext, exchange: str, wait: _Wait = 5.0) -> Response:
     """Collect again what `stop` has ended. Answers with what was begun, and how each stands."""
@@ -203,9 +191,7 @@ def _require_exchange(context: Context, exchange: str) -> None:
 
 
 def _answered(outcome: Outcome) -> Response:
-    found = answer(_shown(outcome))
-    found.status_code = 202 if outcome.state == "pending" else 200
-    return found
+    return answer(_shown(outcome), 202 if outcome.state == "pending" else 200)
 
 
 def _shown(outcome: Outcome) -> Mapping[str, Any]:

@@ -15,47 +15,17 @@ from bookmill.completeness import read_report
 from bookmill.gap_ledger import Choice, Gap, Page, given_up_micros, read_page
 from bookmill.questions import Question, Rows, Selection, answered, answered_later
 from gateway import choosing
-from gateway.answers import documented, list_answer
+from gateway.answers import ListAnswer, documented, list_answer
 from gateway.choosing import Chosen
 from gateway.context import Context, InContext
 from gateway.forms import iso, moment
+from gateway.history_models import CompletenessView, GapView
 from gateway.paging import Paging
 from gateway.spans import Moment
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["quality"])
-
-_GAP = {
-    "instrument": "binance.spot.BTC-USDT",
-    "exchange": "binance",
-    "market": "spot",
-    "symbol": "BTC-USDT",
-    "stream": "trades",
-    "cause": "sequence",
-    "gap": "raw.binance.spot/3/00000000000000000912/000001",
-    "state": "closed",
-    "expected": "5510872312",
-    "seen": "5510872320",
-    "missed": 0,
-    "attempts": 1,
-    "healed": "backfill",
-    "complete": True,
-    "opened_time": "2026-01-05T10:00:00.123456Z",
-    "opened_time_us": 1_767_607_200_123_456,
-    "closed_time": "2026-01-05T10:00:01.023456Z",
-    "closed_time_us": 1_767_607_201_023_456,
-    "over_time": "2026-01-05T10:00:01.023456Z",
-    "over_time_us": 1_767_607_201_023_456,
-}
-_COMPLETENESS = {
-    "instrument": "binance.spot.BTC-USDT",
-    "gaps": 1,
-    "book_percent": "99.9985",
-    "trades": 81_532,
-    "missing": 0,
-    "trades_percent": "100",
-}
+router = APIRouter(tags=["quality"], responses=documented(400, 503))
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True):
@@ -73,7 +43,7 @@ _Since = Annotated[
 ]
 
 
-@router.get("/gaps", responses=documented(400, example=[_GAP]))
+@router.get("/gaps", response_model=ListAnswer[GapView])
 async def gaps(
     context: InContext,
     choice: Chosen,
@@ -106,7 +76,7 @@ async def gaps(
     return list_answer([_shown(gap) for gap in page], cursor)
 
 
-@router.get("/gaps/completeness", responses=documented(400, example=[_COMPLETENESS]))
+@router.get("/gaps/completeness", response_model=ListAnswer[CompletenessView])
 async def completeness(context: InContext, choice: Chosen, since: _Since = "24h") -> Response:
     """How complete each instrument is, as `bookmill gaps` says: the part of the time its book was live, and the part of its trades that is
     stored, in percent rounded down; null where it has none."""

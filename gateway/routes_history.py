@@ -3,62 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
 from bookmill.questions import Selection
 from gateway import views
-from gateway.answers import documented, list_answer, listed
+from gateway.answers import ListAnswer, documented, list_answer, listed
 from gateway.choosing import Chosen
 from gateway.context import Context, InContext
 from gateway.errors import ApiError
+from gateway.event_models import event_model
 from gateway.nearest import nearest
 from gateway.paging import Pages, Paging
 from gateway.recent import TradeKey, key_of, recent_trades
 from gateway.spans import Span, Within
 from gateway.tables import TABLES, Order, Place, Table, table
+from schemas.catalogue import SPREADS, TRADES
 
 __all__ = ["router", "table_page"]
 
-router = APIRouter(tags=["history"])
-
-_TRADE = {
-    "instrument": "binance.spot.BTC-USDT",
-    "exchange": "binance",
-    "market": "spot",
-    "symbol": "BTC-USDT",
-    "source": "ws",
-    "trade_id": "5510872311",
-    "price": "64250.1",
-    "quantity": "0.00155",
-    "contracts": None,
-    "side": "BUY",
-    "aggregated": False,
-    "exchange_time": "2026-01-05T10:00:00.121000Z",
-    "exchange_time_us": 1_767_607_200_121_000,
-    "receive_time": "2026-01-05T10:00:00.123456Z",
-    "receive_time_us": 1_767_607_200_123_456,
-    "event_id": "raw.binance.spot/3/00000000000000000912/000000",
-}
-_SPREAD = {
-    "instrument": "binance.spot.BTC-USDT",
-    "origin": "book",
-    "state": "live",
-    "update_id": 91_234_567_890,
-    "bid_price": "64250",
-    "bid_quantity": "1.5",
-    "ask_price": "64250.1",
-    "ask_quantity": "0.2",
-    "mid": "64250.05",
-    "spread": "0.1",
-    "spread_bps": "0.015564190222421927",
-    "receive_time": "2026-01-05T10:00:00.123456Z",
-}
+router = APIRouter(tags=["history"], responses=documented(400, 404, 503))
 
 
-@router.get("/history/{table}", responses=documented(400, 404, example=[_TRADE]))
+@router.get("/history/{table}", response_model=ListAnswer[dict[str, Any]])
 async def history(
     context: InContext,
     span: Within,
@@ -69,12 +38,12 @@ async def history(
     ],
     order: Annotated[Order, Query(description="Newest first (`desc`) or oldest first.")] = "desc",
 ) -> Response:
-    """Rows of a table by the time of receipt (of `instruments` by when the exchange was asked)."""
+    """Rows of a table by the time of receipt (of `instruments` by when the exchange was asked): the fields of its events, as elsewhere."""
     selection = Selection(choice.exchanges, choice.markets, choice.symbols)
     return await table_page(context, table(name), span, selection, pages, order=order)
 
 
-@router.get("/trades/{exchange}/{market}/{symbol}", responses=documented(400, 404, example=[_TRADE]))
+@router.get("/trades/{exchange}/{market}/{symbol}", response_model=ListAnswer[event_model(TRADES)])  # type: ignore[misc]  # made of its schema
 async def trades(
     context: InContext, span: Within, pages: Paging, exchange: str, market: str, symbol: str
 ) -> Response:
@@ -92,7 +61,7 @@ async def trades(
     return list_answer([views.trade(event) for event in page], cursor)
 
 
-@router.get("/spreads/{exchange}/{market}/{symbol}", responses=documented(400, 404, example=[_SPREAD]))
+@router.get("/spreads/{exchange}/{market}/{symbol}", response_model=ListAnswer[event_model(SPREADS)])  # type: ignore[misc]  # same
 async def spreads(
     context: InContext,
     span: Within,

@@ -8,10 +8,12 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import StringConstraints
 
-from gateway.answers import documented, list_answer
+from gateway.answers import ListAnswer, documented, list_answer
 from gateway.candles import Source, candles
+from gateway.choosing import Choice
 from gateway.context import Context, InContext
 from gateway.errors import ApiError
+from gateway.history_models import CandleView
 from gateway.intervals import INTERVALS, IntervalName
 from gateway.nearest import nearest
 from gateway.paging import Paging
@@ -19,23 +21,9 @@ from gateway.spans import Moment, Span, Within
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["history"])
+router = APIRouter(tags=["history"], responses=documented(400, 404, 503))
 
 _Name = Annotated[str, StringConstraints(max_length=100)]
-_BAR = {
-    "open_time": "2026-01-05T10:00:00.000000Z",
-    "open_time_us": 1_767_607_200_000_000,
-    "open": "64250.1",
-    "high": "64271",
-    "low": "64240.3",
-    "close": "64266.5",
-    "volume": "18.2211",
-    "quote_volume": "1170917.04251",
-    "trades": 1532,
-    "closed": True,
-    "source": "venue",
-    "built_from": None,
-}
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True):
@@ -43,7 +31,7 @@ class _Place(msgspec.Struct, frozen=True, array_like=True):
     until_us: Moment | None
 
 
-@router.get("/klines/{symbol}", responses=documented(400, 404, example=[_BAR]))
+@router.get("/klines/{symbol}", response_model=ListAnswer[CandleView])
 async def klines(
     context: InContext,
     span: Within,
@@ -87,8 +75,8 @@ async def _instrument(context: Context, exchange: str, market: str, symbol: str)
     """The one that is meant: by its full name, or because no other has the symbol."""
     if exchange and market:
         return exchange, market, symbol
-    live = context.live.select([exchange] if exchange else (), [market] if market else (), [symbol])
-    found = {(each.exchange, each.market) for each in live}
+    chosen = Choice((exchange,) if exchange else (), (market,) if market else (), (symbol,))
+    found = {(each.exchange, each.market) for each in context.live.select(chosen.takes)}
     if not found:
         rows = await context.archive.rows(
             " UNION DISTINCT ".join(
@@ -112,7 +100,7 @@ async def _instrument(context: Context, exchange: str, market: str, symbol: str)
             field="market" if exchange else "exchange",
         )
     if not found:
-        known = sorted({each.symbol for each in context.live.select()})
+        known = sorted({each.symbol for each in context.live.instruments.values()})
         raise ApiError(
             404,
             "unknown_instrument",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from bookmill.archive import Archive
-from bookmill.decimals import scaled
+from bookmill.decimals import scaled_int
 from bookmill.errors import UnavailableError
 from bookmill.questions import Selection
 from gateway import views
@@ -132,7 +132,7 @@ def _told(ticker: Event | None, now_us: int) -> Mapping[str, Any] | None:
 
 def _counted(row: Mapping[str, Any], now_us: int) -> Mapping[str, Any]:
     """From the trades that are stored; ``covered_s``: how far back they go."""
-    difference, percent = change(scaled(row["last"]), scaled(row["first"]))
+    difference, percent = change(scaled_int(row["last"]), scaled_int(row["first"]))
     return {
         "last": row["last"],
         "change": decimal_text(difference),
