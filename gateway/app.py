@@ -14,6 +14,7 @@ from gateway import (
     routes_book_health,
     routes_consolidated,
     routes_control,
+    routes_dashboard,
     routes_docs,
     routes_gaps,
     routes_health,
@@ -35,7 +36,7 @@ __all__ = ["API", "create_app"]
 API = "/api/v1"
 """Before all paths but health, metrics, documentation and the dashboard."""
 
-_ROOT_ROUTERS: Sequence[APIRouter] = (routes_health.router, routes_docs.router)
+_ROOT_ROUTERS: Sequence[APIRouter] = (routes_dashboard.router, routes_health.router, routes_docs.router)
 _API_ROUTERS: Sequence[APIRouter] = (
     routes_prices.router,
     routes_summary.router,
