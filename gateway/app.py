@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from gateway import (
     routes_book_health,
+    routes_books,
     routes_consolidated,
     routes_control,
     routes_dashboard,
@@ -30,6 +31,7 @@ from gateway.context import Context
 from gateway.errors import Guard, handle_errors
 from gateway.measuring import Measured
 from gateway.security import Security
+from gateway.sockets import routes as routes_sockets
 
 __all__ = ["API", "create_app"]
 
@@ -41,6 +43,7 @@ _API_ROUTERS: Sequence[APIRouter] = (
     routes_prices.router,
     routes_summary.router,
     routes_instruments.router,
+    routes_books.router,
     routes_book_health.router,
     routes_consolidated.router,
     routes_history.router,
@@ -48,6 +51,7 @@ _API_ROUTERS: Sequence[APIRouter] = (
     routes_gaps.router,
     routes_status.router,
     routes_control.router,
+    routes_sockets.router,
 )
 _DESCRIPTION = """Live market data from memory, history from ClickHouse. Prices, quantities and rates are exact texts; times come in
 ISO 8601 and, as `…_us`, in microseconds since the epoch. Answers are `{"data": …}`, errors `{"error": …}`."""

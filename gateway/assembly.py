@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import httpx2
 from confluent_kafka import Consumer
 
@@ -13,6 +15,7 @@ from bookmill.parts import running
 from bookmill.settings import Settings
 from gateway.admission import Admission
 from gateway.arrival import Arrivals
+from gateway.books import Books
 from gateway.context import Context, now_micros
 from gateway.control import Control
 from gateway.dependencies import Dependencies
@@ -24,6 +27,8 @@ from gateway.measuring import Requests
 from gateway.part import GatewayPart
 from gateway.parts import Collectors, Parts
 from gateway.reading import READ
+from gateway.sockets.hub import Hub
+from gateway.statuses import status
 from gateway.summaries import Summaries
 from schemas import admin, registry
 from schemas.catalogue import CONTROL_SUBSCRIPTIONS
@@ -66,6 +71,11 @@ def create_context(settings: Settings, addresses: Addresses, *, subscriptions_sc
     archive = Archive(settings.clickhouse, addresses.clickhouse, timeout_s=gateway.query_timeout_s)
     client = httpx2.AsyncClient()
     part = GatewayPart(feed, live, Requests(), log_interval_s=settings.status.log_interval_s)
+    books = Books()
+    live.observers.append(books.take)
+    hub = Hub(gateway, live, books, now_micros)
+    part.gauges |= {"clients": lambda: hub.clients, "subscriptions": lambda: hub.subscriptions}
+    part.buffers.append(hub.buffers)
     dependencies = Dependencies(feed, archive, settings.registry, addresses.registry, client)
     parts = Parts(lambda: [*gateway.parts, *running(settings.data_dir)], client)
     store = SubscriptionStore(settings.kafka, addresses.kafka, subscriptions_schema_id)
@@ -73,11 +83,13 @@ def create_context(settings: Settings, addresses: Addresses, *, subscriptions_sc
     admission = Admission(gateway, KeyRing(keys_file(settings)))
     control = Control(store, collectors, parts, live, clock=now_micros)
     part.buffers += [lambda: admission.buffers, lambda: (archive.buffer, control.buffer)]
-    return Context(
+    context = Context(
         settings=settings,
         addresses=addresses,
         archive=archive,
         live=live,
+        books=books,
+        hub=hub,
         feed=feed,
         part=part,
         dependencies=dependencies,
@@ -88,8 +100,10 @@ def create_context(settings: Settings, addresses: Addresses, *, subscriptions_sc
         admission=admission,
         summaries=Summaries(archive),
         control=control,
-        entered=[archive, client, feed, part],
+        entered=[archive, client, hub, feed, part],
     )
+    hub.status = partial(status, context)
+    return context
 
 
 def _consumer_config(settings: Settings, addresses: Addresses, watch: KafkaWatch) -> dict[str, object]:

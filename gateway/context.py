@@ -15,6 +15,7 @@ from bookmill.addresses import Addresses
 from bookmill.archive import Archive
 from bookmill.settings import Settings
 from gateway.admission import Admission
+from gateway.books import Books
 from gateway.control import Control
 from gateway.dependencies import Dependencies
 from gateway.failures import Failure
@@ -22,6 +23,7 @@ from gateway.feed import Feed
 from gateway.live import LiveState
 from gateway.part import GatewayPart
 from gateway.parts import Collectors, Parts
+from gateway.sockets.hub import Hub
 from gateway.summaries import Summaries
 from schemas.subscriptions import SubscriptionStore
 
@@ -45,6 +47,8 @@ class Context:
     addresses: Addresses
     archive: Archive
     live: LiveState
+    books: Books
+    hub: Hub
     feed: Feed
     part: GatewayPart
     dependencies: Dependencies

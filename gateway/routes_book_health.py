@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from gateway.answers import Answer, ListAnswer, answer, documented, list_answer
-from gateway.book_views import book_stats, snapshot_levels, snapshot_view
+from gateway.book_views import book_stats, snapshot_view
 from gateway.choosing import Chosen
 from gateway.context import Context, InContext
 from gateway.errors import ApiError
@@ -29,10 +29,11 @@ async def stats(context: InContext, choice: Chosen) -> Response:
     """How much stands in each book: of all its levels where the gateway has them, else of the best ones."""
     found = []
     for instrument in context.live.select(choice.takes):
-        if instrument.snapshot is not None:
-            levels = snapshot_levels(instrument.snapshot)
+        one = context.books.get(instrument.key)
+        if one is not None:
+            bids, asks = (list(zip(*side.levels(), strict=True)) for side in (one.book.bids, one.book.asks))
             rate = context.live.update_rates.get(instrument.key, 0.0)
-            found.append(book_stats(instrument.key, *levels, updates_per_s=rate))
+            found.append(book_stats(instrument.key, bids, asks, updates_per_s=rate))
     return list_answer(found)
 
 

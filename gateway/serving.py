@@ -18,6 +18,7 @@ from bookmill.settings import GatewaySettings, Settings
 from gateway.app import create_app
 from gateway.assembly import prepare
 from gateway.context import Context
+from gateway.sockets.wire import Wire
 
 __all__ = ["GatewayServer", "address_of", "listen", "run", "uvicorn_config"]
 
@@ -93,7 +94,10 @@ def uvicorn_config(context: Context) -> uvicorn.Config:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=_GRACE_S,
         backlog=_BACKLOG,
+        ws=Wire,
         ws_max_size=gateway.max_body_kib * 1024,
+        ws_ping_interval=gateway.heartbeat_s,
+        ws_ping_timeout=gateway.heartbeat_s,
         ssl_certfile=gateway.tls_certificate,
         ssl_keyfile=gateway.tls_key,
     )
