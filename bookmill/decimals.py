@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["SCALE", "plain_text", "scaled_int"]
+from decimal import Decimal
+
+__all__ = ["SCALE", "plain_text", "scaled", "scaled_int"]
 
 SCALE = 18
 """Digits after the decimal point of a scaled int."""
@@ -19,3 +21,16 @@ def scaled_int(text: str) -> int:
     """The way back, for a plain decimal that was written by us or by ClickHouse: at most 18 digits after the point."""
     whole, _, fraction = text.partition(".")
     return int(whole + fraction.ljust(SCALE, "0"))
+
+
+def scaled(number: Decimal) -> int:
+    """A finite decimal as a scaled int; raises ValueError where it has more than 18 digits after the point."""
+    sign, digits, exponent = number.as_tuple()
+    if not isinstance(exponent, int):
+        raise ValueError(f"not a finite number: {number}")  # noqa: TRY004  NaN is a Decimal too
+    whole = int("".join(map(str, digits)))
+    value, rest = divmod(whole * 10 ** max(0, SCALE + exponent), 10 ** max(0, -SCALE - exponent))
+    if rest:
+        raise ValueError(f"more than {SCALE} digits after the point: {number}")
+    found: int = -value if sign else value
+    return found

@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import io
 import struct
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import fastavro
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaException, Message
 from confluent_kafka.admin import AdminClient
 
 from bookmill.errors import FrameError, UnavailableError
 from bookmill.kafka import client_config
 from bookmill.settings import KafkaSettings
+from schemas import compacted
 from schemas.catalogue import CONTROL_SUBSCRIPTIONS
 
 __all__ = ["Collector", "Desired", "Stored", "SubscriptionStore", "decode", "group_of", "instrument_key"]
 
 _TIMEOUT_S = 15.0
-_EMPTY_S = 1.0
 _HEADER = struct.Struct(">bI")
 _UNREADABLE = (
     ValueError,
@@ -125,42 +124,10 @@ class SubscriptionStore:
 
     def read(self) -> Mapping[str, Stored]:
         """The newest state of each instrument that has one, by key."""
-        consumer = Consumer(
-            {
-                **self._config,
-                "group.id": f"{self.topic}.reader",  # asked for by the library; never joined
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-            }
-        )
         self.unreadable = 0
-        try:
-            return self._read(consumer)
-        except KafkaException as error:
-            raise UnavailableError(f"{self.topic} cannot be read: {error.args[0].str()}.") from error
-        finally:
-            consumer.close()
-
-    def _read(self, consumer: Consumer) -> dict[str, Stored]:
-        partitions = consumer.list_topics(self.topic, timeout=_TIMEOUT_S).topics[self.topic].partitions
-        unread = set(partitions)
-        consumer.assign([TopicPartition(self.topic, number, 0) for number in partitions])
         found: dict[str, Stored] = {}
-        deadline_s = time.monotonic() + _TIMEOUT_S
-        while unread:
-            message = consumer.poll(_EMPTY_S)
-            if message is None:
-                if time.monotonic() > deadline_s:
-                    raise UnavailableError(f"{self.topic} cannot be read: Kafka does not answer.")
-                continue
-            error = message.error()
-            if error is None:
-                deadline_s = time.monotonic() + _TIMEOUT_S
-                self._note(message, found)
-            elif error.code() == KafkaError._PARTITION_EOF:
-                unread.discard(message.partition() or 0)
-            else:
-                raise KafkaException(error)
+        for message in compacted.read(self._config, self.topic):
+            self._note(message, found)
         return found
 
     def _note(self, message: Message, found: dict[str, Stored]) -> None:
@@ -178,23 +145,7 @@ class SubscriptionStore:
 
     def write(self, states: Iterable[Desired]) -> None:
         """Store these, each in place of what was desired of its instrument."""
-        failed: list[str] = []
-        producer = Producer(
-            {
-                **self._config,
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",  # what the Java client does with a key
-                "message.timeout.ms": int(_TIMEOUT_S * 1000),
-                "on_delivery": lambda error, _: failed.append(error.str()) if error else None,
-            }
-        )
-        for desired in states:
-            producer.produce(self.topic, self._encode(desired), desired.key)
-            producer.poll(0)
-        left = producer.flush(_TIMEOUT_S + 1.0)
-        if failed or left:
-            reason = failed[0] if failed else "no answer"
-            raise UnavailableError(f"{self.topic} was not written: {reason}.")
+        compacted.write(self._config, self.topic, ((each.key, self._encode(each)) for each in states))
 
     def _encode(self, desired: Desired) -> bytes:
         out = io.BytesIO()

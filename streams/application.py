@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import faust
@@ -16,9 +13,9 @@ from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
 from bookmill.addresses import Addresses, resolve
-from bookmill.errors import ConfigurationError, RefusedError
+from bookmill.errors import ConfigurationError
 from bookmill.kafka import client_config
-from bookmill.settings import KafkaSettings, Settings
+from bookmill.settings import Settings
 from schemas import registry
 from schemas.admin import ensure_topics, incarnations
 from schemas.catalogue import (
@@ -30,6 +27,7 @@ from schemas.catalogue import (
     dead_letters,
     raw,
 )
+from streams.faust_app import PartApp, app_options
 from streams.mill import Mill
 from streams.output import Output
 from streams.statistics import WorkerPart
@@ -88,14 +86,10 @@ def prepare(settings: Settings) -> Prepared:
     )
 
 
-class WorkerApp(faust.App):
-    """A Faust application with its mill, and what the worker says of itself."""
+class WorkerApp(PartApp):
+    """A Faust application with its mill."""
 
-    logger = logging.getLogger("faust.app")
     mill: Mill
-    part: WorkerPart
-    refused: RefusedError | None = None
-    """Why it has stopped of its own accord."""
 
 
 def create_app(prepared: Prepared) -> WorkerApp:
@@ -105,25 +99,13 @@ def create_app(prepared: Prepared) -> WorkerApp:
     config = client_config(kafka, prepared.addresses.kafka)
     app = WorkerApp(
         kafka.topic_prefix + worker.group,
-        broker=";".join(f"bookmill://{server}" for server in prepared.addresses.kafka.split(",")),
-        broker_credentials=_credentials(kafka),
-        autodiscover=False,
-        web_enabled=False,  # every part answers on its status port
-        topic_disable_leader=True,
-        topic_allow_declare=False,  # the catalogue makes the topics
-        consumer_auto_offset_reset="earliest",
-        broker_max_poll_records=worker.poll_records,
-        consumer_max_fetch_size=1024 * 1024,
-        stream_buffer_maxsize=2,  # it counts batches
-        consumer_group_instance_id=worker.instance_id,  # with one, leaving is not told to the group
-        broker_session_timeout=worker.session_timeout_s,
-        broker_request_timeout=max(90.0, 2 * worker.session_timeout_s),  # Faust wants it to be the longer one
-        # A rebalance is heard of by heartbeat, however long a session may last.
-        broker_heartbeat_interval=min(3.0, worker.session_timeout_s / 4),
-        broker_commit_interval=3600.0,  # the worker commits, not Faust
-        table_standby_replicas=1,
-        datadir=str(_faust_folder(settings)),
-        worker_redirect_stdouts=False,
+        **app_options(
+            settings,
+            prepared.addresses,
+            poll_records=worker.poll_records,
+            session_timeout_s=worker.session_timeout_s,
+            instance_id=worker.instance_id,
+        ),
     )
     app.mill = mill = Mill(
         worker,
@@ -166,34 +148,6 @@ def create_app(prepared: Prepared) -> WorkerApp:
     return app
 
 
-def _faust_folder(settings: Settings) -> Path:
-    """Faust wants a folder even where it has no tables to keep there, and makes only the last part of its path."""
-    folder = settings.data_dir / "faust"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The data folder {settings.data_dir} cannot be used: {error.strerror}.",
-            hint="Set BOOKMILL_DATA_DIR to one that can be written.",
-        ) from error
-    return folder
-
-
 async def _commit(app: faust.App, mill: Mill, commits: Mapping[TP, tuple[int, str]]) -> None:
     if commits and await cast("Consumer", app.consumer).commit_raw(commits):
         mill.committed(commits)
-
-
-def _credentials(kafka: KafkaSettings) -> Any:
-    """Faust's form of the security settings; None for plain text."""
-    context = None
-    if kafka.security_protocol.endswith("SSL"):
-        context = ssl.create_default_context(cafile=str(kafka.ca_location) if kafka.ca_location else None)
-    if kafka.security_protocol.startswith("SASL"):
-        return faust.SASLCredentials(
-            username=kafka.sasl_username,
-            password=kafka.sasl_password.get_secret_value() if kafka.sasl_password else None,
-            mechanism=kafka.sasl_mechanism or "PLAIN",
-            ssl_context=context,
-        )
-    return faust.SSLCredentials(context) if context else None

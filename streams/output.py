@@ -81,7 +81,11 @@ class Output:
         return len(self._producer)
 
     async def write(
-        self, topic: str, partition: int, records: Sequence[OutgoingEvent], stored: Callable[[], None]
+        self,
+        topic: str,
+        partition: int,
+        records: Sequence[OutgoingEvent | tuple[bytes, None, list[tuple[str, bytes]]]],
+        stored: Callable[[], None],
     ) -> None:
         """Write ``records`` (not empty) in order; ``stored`` is called when the last of them is."""
         produce: Callable[..., None] = self._producer.produce

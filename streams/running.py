@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
+from collections.abc import Callable
 
 import faust
 import structlog
@@ -14,8 +15,9 @@ from bookmill.errors import UnavailableError
 from bookmill.settings import Settings
 from bookmill.status import StatusServer
 from streams.application import create_app, prepare
+from streams.faust_app import PartApp
 
-__all__ = ["run"]
+__all__ = ["run", "serve"]
 
 _log = structlog.get_logger(__name__)
 
@@ -23,9 +25,14 @@ _log = structlog.get_logger(__name__)
 def run(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM; returns then. A crash raises: the process ends with its reason and is started anew."""
     prepared = prepare(settings)
+    serve(lambda: create_app(prepared), settings)
+
+
+def serve(create: Callable[[], PartApp], settings: Settings) -> None:
+    """Run the application that ``create`` makes as :func:`run` says."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = create_app(prepared)
+    app = create()
     # Books are millions of ints that make no cycles; looking through them for garbage every 700 events would cost 5 to 8 %.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -44,7 +51,9 @@ def run(settings: Settings) -> None:
         except SystemExit as ended:
             if ended.code:
                 reason = app.crash_reason or process.crash_reason
-                raise UnavailableError(f"The worker stopped: {reason or 'see the log above'}.") from reason
+                raise UnavailableError(
+                    f"The {app.part.name} stopped: {reason or 'see the log above'}."
+                ) from reason
     if app.refused is not None:
         raise app.refused
-    _log.info("worker stopped")
+    _log.info(f"{app.part.name} stopped")

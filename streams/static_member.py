@@ -20,14 +20,20 @@ __all__ = ["StaticMember"]
 
 
 class StaticMember:
-    """Watches what the group's coordinator answers to ``instance_id``.
+    """Watches what the group's coordinator answers to ``instance_id``, that of a ``part`` of this kind.
 
     A member that was silent for longer than its session has been forgotten by the broker, and joins again as ever.
     """
 
     def __init__(
-        self, instance_id: str, session_timeout_s: float, *, clock: Callable[[], float] = time.monotonic
+        self,
+        instance_id: str,
+        session_timeout_s: float,
+        *,
+        part: str = "worker",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._part = part
         self._instance_id = instance_id
         self._session_timeout_s = session_timeout_s
         self._clock = clock
@@ -63,8 +69,8 @@ class StaticMember:
             self._heard_s = self._clock()
         elif self._clock() - self._heard_s < self._session_timeout_s:
             raise RefusedError(
-                f"Another worker has joined the group as {self._instance_id!r}, and this one is out of it.",
-                hint="Give each worker a BOOKMILL_WORKER__INSTANCE_ID of its own.",
+                f"Another {self._part} has joined the group as {self._instance_id!r}, and this one is out of it.",
+                hint=f"Give each {self._part} a BOOKMILL_{self._part.upper()}__INSTANCE_ID of its own.",
             )
 
 

@@ -12,23 +12,21 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message
 from faust.types import TP
 
 from bookmill.errors import UnavailableError
+from streams import ranges
 from streams.checkpoints import Checkpoint, RawLog, read_one
 
 __all__ = ["Found", "Takeover", "read_checkpoints"]
 
 _log = structlog.get_logger(__name__)
-_TIMEOUT_S = 30.0
-_POLL_S = 0.1
-_MOST = 1000
 
 
 class Found:
@@ -89,27 +87,13 @@ def read_checkpoints(
     consumer = Consumer({**config, "group.id": "bookmill-checkpoints", "enable.auto.commit": False})
     try:
         places = [TP(topic, partition) for partition in partitions]
-        ends = _offsets(consumer, [*places, *raws], OFFSET_END)
-        begins = _offsets(consumer, places, OFFSET_BEGINNING)
+        ends = ranges.offsets(consumer, [*places, *raws], OFFSET_END)
+        begins = ranges.offsets(consumer, places, OFFSET_BEGINNING)
         logs: dict[int, dict[str, RawLog]] = {partition: {} for partition in partitions}
         for tp, incarnation in raws.items():
             logs[tp.partition][tp.topic] = RawLog(incarnation, ends[tp])
-        left = _unread({place.partition: begins[place] for place in places}, ends, topic)
-        consumer.assign([TopicPartition(topic, partition, at) for partition, at in left.items()])
-        while left and not (stopping and stopping.is_set()):
-            # It waits for so many records or the time: asking for more than there are, as compaction leaves it, costs all of it.
-            wanted = sum(ends[TP(topic, partition)] - at for partition, at in left.items())
-            records = consumer.consume(min(_MOST, wanted), timeout=_POLL_S)
-            for record in records:
-                _require_good(record)
-                partition, offset = record.partition() or 0, record.offset() or 0
-                if offset < ends[TP(topic, partition)]:
-                    found.take(record, logs[partition])
-                    left[partition] = offset + 1
-            if not records:
-                for each in consumer.position([TopicPartition(topic, partition) for partition in left]):
-                    left[each.partition] = max(left[each.partition], each.offset)
-            left = _unread(left, ends, topic)
+        for record in ranges.records(consumer, begins, {place: ends[place] for place in places}, stopping):
+            found.take(record, logs[record.partition() or 0])
     except KafkaException as error:
         raise UnavailableError(f"The checkpoints in {topic} cannot be read: {error}.") from error
     finally:
@@ -195,24 +179,3 @@ class Takeover:
                 seconds=round(time.monotonic() - begun_s, 3),
             )
         return found
-
-
-def _unread(positions: Mapping[int, int], ends: Mapping[TP, int], topic: str) -> dict[int, int]:
-    """Partitions that have not been read to their end."""
-    return {partition: at for partition, at in positions.items() if at < ends[TP(topic, partition)]}
-
-
-def _offsets(consumer: Consumer, tps: Sequence[TP], which: int) -> dict[TP, int]:
-    """Where partitions begin or end: one question to each broker."""
-    asked = [TopicPartition(tp.topic, tp.partition, which) for tp in tps]
-    answers = consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)
-    for each in answers:
-        if each.error is not None:
-            raise KafkaException(each.error)
-    return {TP(each.topic, each.partition): each.offset for each in answers}
-
-
-def _require_good(record: Message) -> None:
-    error = record.error()
-    if error is not None:
-        raise KafkaException(error)

@@ -25,6 +25,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from bookmill.errors import RefusedError
+from streams.faust_app import PartApp
 from streams.static_member import StaticMember
 
 __all__ = ["BatchSchema", "Consumer", "Transport"]
@@ -66,12 +67,15 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         conf = self.app.conf
         if conf.consumer_group_instance_id:
-            member = StaticMember(conf.consumer_group_instance_id, conf.broker_session_timeout)
+            part = cast("PartApp", self.app).part
+            member = StaticMember(
+                conf.consumer_group_instance_id, conf.broker_session_timeout, part=part.name
+            )
             member.watch(self._ensure_consumer()._coordinator, self._thrown_out)
 
     def _thrown_out(self, error: RefusedError) -> None:
         """Stop as a signal would: with an end in order, and one sentence."""
-        cast("Any", self.app).refused = error  # the application's own attribute
+        cast("PartApp", self.app).refused = error
         os.kill(os.getpid(), signal.SIGTERM)
 
     async def _fetch_records(self, consumer: Any, *arguments: Any, **options: Any) -> Any:

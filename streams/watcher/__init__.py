@@ -1,0 +1,1 @@
+"""What is made of events: the consolidated book over all exchanges, and alerts."""

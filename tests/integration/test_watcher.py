@@ -1,0 +1,227 @@
+"""The watcher on a real broker: the consolidated book, alerts and webhooks, each said once, through a kill."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+
+from bookmill.addresses import resolve
+from bookmill.kafka import client_config
+from bookmill.settings import Settings
+from schemas.admin import ensure_topics
+from schemas.alert_rules import rule_from
+from schemas.alert_store import open_store
+from schemas.catalogue import EVENT_TOPICS, SPREADS, TRADES, Topic
+from schemas.codec import UNIT
+from schemas.event_id import HEADER, event_id, is_new
+from schemas.events import EventWriter
+from schemas.registry import client, register
+from streams.watcher.webhook import sign
+from tests.integration.parts import RunningPart, environment, wait_until
+from tests.integration.reading import events
+from tests.integration.test_worker import identity, read_all
+
+SECRET = "of the test"
+PARTITION = 4
+
+
+class Receiver:
+    """A webhook's other end. ``answer``: what it says to the next request, and then 200."""
+
+    def __init__(self) -> None:
+        self.posts: list[dict[str, Any]] = []
+        self.wrong: list[str] = []
+        self.answers: list[int] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                signature = self.headers["X-Bookmill-Signature"]
+                seconds = int(signature.partition(",")[0].removeprefix("t="))
+                if signature != sign(SECRET.encode(), body, seconds) or abs(time.time() - seconds) > 60:
+                    receiver.wrong.append(signature)
+                status = receiver.answers.pop(0) if receiver.answers else 200
+                if status == 200:
+                    receiver.posts.append(json.loads(body))
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the library's
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    found = Receiver()
+    thread = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+    thread.join()
+
+
+class Market:
+    """Events of one instrument, as a worker writes them."""
+
+    def __init__(self, settings: Settings, ids: dict[Topic, int], producer: Producer, exchange: str) -> None:
+        self.raw = f"{settings.kafka.topic_prefix}raw.{exchange}.spot"
+        self.key = f"{exchange}.spot.BTC-USDT".encode()
+        self.offset = 0
+        self._prefix = settings.kafka.topic_prefix
+        self._producer = producer
+        self._writer = EventWriter(
+            ids, exchange=exchange, market="spot", symbol="BTC-USDT", raw_topic=self.raw, partition=PARTITION
+        )
+
+    def _send(self, topic: Topic, write: Callable[[int, int], bytes]) -> None:
+        self.offset += 1
+        self._producer.produce(
+            self._prefix + topic.name,
+            write(time.time_ns() // 1000, self.offset),
+            self.key,
+            PARTITION,
+            headers=[(HEADER, event_id(self.raw, PARTITION, self.offset, 0).encode())],
+        )
+        assert self._producer.flush(10) == 0
+
+    def top(self, bid: int, ask: int) -> None:
+        top = (bid * UNIT, UNIT, ask * UNIT, UNIT)
+        self._send(
+            SPREADS,
+            lambda now, offset: self._writer.spread("book", "ws", "live", 1, top, None, now, offset, 0),
+        )
+
+    def trade(self, price: int) -> None:
+        self._send(
+            TRADES,
+            lambda now, offset: self._writer.trade(
+                "ws", str(offset), price * UNIT, UNIT, None, "BUY", False, None, now, offset, 0
+            ),
+        )
+
+
+def distinct(settings: Settings, topic: str) -> list[dict[str, Any]]:
+    """What a consumer keeps that drops what it has seen."""
+    marks: dict[bytes, bytes] = {}
+    kept = {
+        identity(one)
+        for number in range(settings.kafka.partitions)
+        for one in read_all(settings, topic, number)
+        if is_new(identity(one), marks)
+    }
+    found = {
+        event_id(*(one[f"source_{name}"] for name in ("topic", "partition", "offset", "index"))).encode(): one
+        for one in events(settings, topic)
+    }
+    assert found.keys() == kept
+    return list(found.values())
+
+
+def bests(found: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [
+        (one["bid_price"], one["bid_exchange"], one["ask_price"], one["ask_exchange"], one["venues"])
+        for one in sorted(found, key=lambda one: one["source_offset"])
+    ]
+
+
+def test_the_best_of_all_and_alerts_are_said_once_each_through_a_kill(
+    settings: Settings, receiver: Receiver, tmp_path: Path
+) -> None:
+    addresses = resolve(settings)
+    ensure_topics(settings.kafka, addresses.kafka, EVENT_TOPICS)
+    with client(settings.registry, addresses.registry) as registry:
+        ids = register(registry, addresses.registry, EVENT_TOPICS, prefix=settings.kafka.topic_prefix)
+    store = open_store(settings, addresses)
+    for given in (
+        {
+            "id": "level",
+            "exchange": "binance",
+            "condition": {"kind": "price_crosses", "level": "100", "direction": "up"},
+            "webhook": receiver.url,
+        },
+        {"id": "cross", "symbol": "BTC-*", "condition": {"kind": "cross_venue", "bps": "0"}},
+        {"id": "silent", "condition": {"kind": "feed_stale", "seconds": "4", "feed": "prices"}},
+    ):
+        store.put(rule_from(given), changed_by="test")
+    producer = Producer({**client_config(settings.kafka, addresses.kafka), "linger.ms": 0})
+    binance, okx = (Market(settings, ids, producer, exchange) for exchange in ("binance", "okx"))
+    receiver.answers = [503, 429]
+    chosen = environment(
+        settings,
+        watcher__instance_id="one",
+        watcher__stale_after_s="3",
+        watcher__checkpoint_interval_s="0.2",
+        alerts__webhook_secret=SECRET,
+        alerts__webhook_hosts='["127.0.0.1"]',
+        alerts__webhook_backoff_initial_s="0.05",
+    )
+    with RunningPart(["watcher"], chosen, tmp_path / "watcher.log") as watcher:
+        binance.trade(99)
+        binance.top(98, 99)
+        binance.trade(101)
+        wait_until(lambda: receiver.posts, "the first alert is posted")
+        assert watcher.status()["webhook_results"] == {"delivered": 1}
+        watcher.kill()
+        binance.trade(102)  # over it still: nothing new
+        binance.trade(95)
+        okx.top(100, 101)  # its bid is above the other's ask
+        binance.top(98, 100)
+        watcher.restart()
+        wait_until(lambda: len(receiver.posts) == 2, "the second alert is posted")
+        wait_until(
+            lambda: (
+                [one["state"] for one in distinct(settings, "alerts") if one["rule"] == "cross"]
+                == ["fired", "cleared"]
+            ),
+            "both of the cross",
+        )
+        wait_until(lambda: watcher.status()["withdrawn"] >= 2, "both tops are withdrawn")
+        wait_until(
+            lambda: len([one for one in distinct(settings, "alerts") if one["rule"] == "silent"]) == 2,
+            "both feeds are silent",
+        )
+        wait_until(lambda: distinct(settings, "consolidated")[-1]["venues"] == 0, "none is left")
+        status = watcher.status()
+        assert watcher.stop() == 0
+    assert "Traceback" not in watcher.log
+    assert status["unreadable"] == 0
+    assert receiver.wrong == []
+    assert [(one["state"], one["value"]) for one in receiver.posts] == [("fired", "101"), ("cleared", "95")]
+    assert len({one["alert"] for one in receiver.posts}) == 2
+    said = distinct(settings, "consolidated")
+    assert {(one["symbol"], one["kind"]) for one in said} == {("BTC-USDT", "spot")}
+    assert bests(said)[:3] == [
+        (98, "binance", 99, "binance", 1),
+        (100, "okx", 99, "binance", 2),
+        (100, "okx", 100, "binance", 2),
+    ]
+    assert bests(said)[-1] == (None, None, None, None, 0)
+    assert [one["cross_bps"] for one in said[:3]] == [
+        None,
+        Decimal("100.502512562814070352"),
+        Decimal(0),
+    ]
+    alerts = distinct(settings, "alerts")
+    assert sorted((one["rule"], one["state"], one["exchange"]) for one in alerts) == [
+        ("cross", "cleared", "consolidated"),
+        ("cross", "fired", "consolidated"),
+        ("level", "cleared", "binance"),
+        ("level", "fired", "binance"),
+        ("silent", "fired", "binance"),
+        ("silent", "fired", "okx"),
+    ]
