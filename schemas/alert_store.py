@@ -141,8 +141,8 @@ class AlertStore:
 def open_store(settings: Settings, addresses: Addresses) -> AlertStore:
     """The store, with its topic made and its schema registered. Blocks; raises a :class:`BookmillError` that says what is missing."""
     ensure_topics(settings.kafka, addresses.kafka, [CONTROL_ALERTS])
-    client = registry.client(settings.registry, addresses.registry)
-    [schema_id] = registry.register(
-        client, addresses.registry, [CONTROL_ALERTS], prefix=settings.kafka.topic_prefix
-    ).values()
+    with registry.client(settings.registry, addresses.registry) as client:
+        [schema_id] = registry.register(
+            client, addresses.registry, [CONTROL_ALERTS], prefix=settings.kafka.topic_prefix
+        ).values()
     return AlertStore(settings.kafka, addresses.kafka, schema_id)

@@ -36,9 +36,11 @@ _TIMEOUT_S = 30.0
 
 @dataclass
 class Restored:
-    """What was found. ``committed``: offset and text; ``tops``: records of each partition; ``packed``: by partition and topic."""
+    """What was found. ``committed``: offset and text; ``ends``: where the partitions ended then; ``tops``: records of each partition;
+    ``packed``: by partition and topic."""
 
     committed: dict[TP, tuple[int, str]] = field(default_factory=dict)
+    ends: dict[TP, int] = field(default_factory=dict)
     tops: dict[TP, list[Message]] = field(default_factory=dict)
     packed: dict[tuple[int, str], Packed] = field(default_factory=dict)
     refused: int = 0
@@ -93,6 +95,7 @@ def restore(
     consumer = _consumer(config, group)
     try:
         found.committed = _committed(consumer, tps)
+        found.ends = ranges.offsets(consumer, list(tps), OFFSET_END)
         of_tops = [tp for tp in tps if tp.topic == tops]
         places = [*of_tops, *(TP(checkpoints, each) for each in sorted({tp.partition for tp in tps}))]
         begins = ranges.offsets(consumer, places, OFFSET_BEGINNING)

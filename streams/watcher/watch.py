@@ -84,7 +84,7 @@ class Watch:
         """Assigned partitions that have been restored."""
         self.silences: dict[int, Silence] = {}
         self.assigned: frozenset[TP] = frozenset()
-        self.rules = Rules()
+        self.rules = rules()
         self._group = group
         self._client_config = client_config
         self._incarnations = incarnations
@@ -195,7 +195,8 @@ class Watch:
             return  # it was for an assignment that is no more
         self.tools.counts["checkpoints_refused"] += found.refused
         for tp in tps:
-            self.owned[tp] = self._opened(tp, found)
+            one = self.owned[tp] = self._opened(tp, found)
+            one.highwater = max(one.position, found.ends[tp])
         for partition in {tp.partition for tp in tps}.difference(self.silences):
             silence = Silence(prefix + CLOCK, partition, most_states=self.settings.watcher.max_states)
             packed = found.packed.get((partition, prefix + CLOCK))
@@ -213,6 +214,7 @@ class Watch:
     def _opened(self, tp: TP, found: Restored) -> Input:
         tools, topic = self.tools, self._topics[tp.topic]
         offset, metadata = found.committed[tp]
+        offset = min(offset, found.ends[tp])  # a topic that was made anew ends before
         if topic is TOPS:
             consolidation = Consolidation(stale_micros=self._stale_micros)
             now_s = time.monotonic()
