@@ -14,6 +14,7 @@ from bookmill.kafka_watch import KafkaWatch
 from bookmill.parts import running
 from bookmill.settings import Settings
 from gateway.admission import Admission
+from gateway.alert_rules import AlertRules
 from gateway.arrival import Arrivals
 from gateway.books import Books
 from gateway.context import Context, now_micros
@@ -31,7 +32,8 @@ from gateway.sockets.hub import Hub
 from gateway.statuses import status
 from gateway.summaries import Summaries
 from schemas import admin, registry
-from schemas.catalogue import CONTROL_SUBSCRIPTIONS
+from schemas.alert_store import AlertStore
+from schemas.catalogue import CONTROL_ALERTS, CONTROL_SUBSCRIPTIONS
 from schemas.decoding import Decoder
 from schemas.subscriptions import SubscriptionStore, group_of
 
@@ -44,12 +46,22 @@ def prepare(settings: Settings) -> Context:
     admin.ensure_topics(settings.kafka, addresses.kafka, [look.topic for look in READ])
     schemas = registry.client(settings.registry, addresses.registry)
     ids = registry.register(
-        schemas, addresses.registry, [CONTROL_SUBSCRIPTIONS], prefix=settings.kafka.topic_prefix
+        schemas,
+        addresses.registry,
+        [CONTROL_SUBSCRIPTIONS, CONTROL_ALERTS],
+        prefix=settings.kafka.topic_prefix,
     )
-    return create_context(settings, addresses, subscriptions_schema_id=ids[CONTROL_SUBSCRIPTIONS])
+    return create_context(
+        settings,
+        addresses,
+        subscriptions_schema_id=ids[CONTROL_SUBSCRIPTIONS],
+        alerts_schema_id=ids[CONTROL_ALERTS],
+    )
 
 
-def create_context(settings: Settings, addresses: Addresses, *, subscriptions_schema_id: int) -> Context:
+def create_context(
+    settings: Settings, addresses: Addresses, *, subscriptions_schema_id: int, alerts_schema_id: int
+) -> Context:
     """Put the gateway together. Nothing is asked of anybody before it is started."""
     prefix = settings.kafka.topic_prefix
     gateway = settings.gateway
@@ -82,7 +94,11 @@ def create_context(settings: Settings, addresses: Addresses, *, subscriptions_sc
     collectors = Collectors(store, group_of(settings.kafka, settings.producer.group), live.subscriptions)
     admission = Admission(gateway, KeyRing(keys_file(settings)))
     control = Control(store, collectors, parts, live, clock=now_micros)
-    part.buffers += [lambda: admission.buffers, lambda: (archive.buffer, control.buffer)]
+    alert_rules = AlertRules(AlertStore(settings.kafka, addresses.kafka, alerts_schema_id), live)
+    part.buffers += [
+        lambda: admission.buffers,
+        lambda: (archive.buffer, control.buffer, alert_rules.buffer),
+    ]
     context = Context(
         settings=settings,
         addresses=addresses,
@@ -100,6 +116,7 @@ def create_context(settings: Settings, addresses: Addresses, *, subscriptions_sc
         admission=admission,
         summaries=Summaries(archive),
         control=control,
+        alert_rules=alert_rules,
         entered=[archive, client, hub, feed, part],
     )
     hub.status = partial(status, context)

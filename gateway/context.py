@@ -15,6 +15,7 @@ from bookmill.addresses import Addresses
 from bookmill.archive import Archive
 from bookmill.settings import Settings
 from gateway.admission import Admission
+from gateway.alert_rules import AlertRules
 from gateway.books import Books
 from gateway.control import Control
 from gateway.dependencies import Dependencies
@@ -59,6 +60,7 @@ class Context:
     admission: Admission
     summaries: Summaries
     control: Control
+    alert_rules: AlertRules
     entered: list[AbstractAsyncContextManager[Any]] = field(default_factory=list)
     farewells: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     clock: Callable[[], int] = now_micros

@@ -27,6 +27,7 @@ Code = Literal[
     "unknown_exchange",
     "unknown_table",
     "unknown_path",
+    "unknown_rule",
     "method_not_allowed",
     "too_large",
     "key_needed",

@@ -39,6 +39,8 @@ class LiveState:
         """By symbol and kind (spot, perpetual, future, option)."""
         self.alerts: deque[Event] = deque(maxlen=_ALERTS)
         """The newest, in the order they came."""
+        self.alert_rules: dict[str, Event] = {}
+        """The rules that alerts are made by, by id."""
         self.rates = Rates()
         self.observers: list[Observer] = []
         self.update_rates: dict[str, float] = {}
@@ -57,6 +59,9 @@ class LiveState:
         if topic == "consolidated":
             self.consolidated[event["symbol"], event["kind"]] = event
             return str(event["symbol"])
+        if topic == "control.alerts":
+            self.alert_rules[event["id"]] = event
+            return str(event["id"])
         if "exchange" not in event:
             return ""
         key = event_key(event)
@@ -82,6 +87,8 @@ class LiveState:
             self.listings.pop(key, None)
         elif topic == "control.subscriptions":
             self.subscriptions.pop(key, None)
+        elif topic == "control.alerts":
+            self.alert_rules.pop(key, None)
 
     def tick(self, second: int) -> None:
         """A second (since the epoch) is over."""

@@ -14,6 +14,7 @@ from schemas.catalogue import (
     BOOK_SNAPSHOTS,
     BOOK_UPDATES,
     CONSOLIDATED,
+    CONTROL_ALERTS,
     CONTROL_SUBSCRIPTIONS,
     DERIVATIVES,
     GAPS,
@@ -45,9 +46,10 @@ class Look:
 
 
 READ: Sequence[Look] = (
-    # What the exchanges have and what shall be collected: compacted, so all of it.
+    # What the exchanges have, what shall be collected and watched: compacted, so all of it.
     Look(INSTRUMENTS, None),
     Look(CONTROL_SUBSCRIPTIONS, None),
+    Look(CONTROL_ALERTS, None),
     # A gap is open until it is told closed. There are few: as far back as they are kept.
     Look(GAPS, 7 * 86_400),
     # These come once in a while.

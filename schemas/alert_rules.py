@@ -31,6 +31,7 @@ __all__ = [
     "FeedStale",
     "GapOpened",
     "PriceCrosses",
+    "RuleId",
     "SpreadBpsOver",
     "VolumeSpike",
     "matcher",
@@ -50,6 +51,10 @@ _NotNegative = Annotated[_Exact, Field(ge=0, lt=10**18)]
 _Direction = Literal["up", "down", "both"]
 _Price = Literal["trade", "mid"]
 _Window = Annotated[int, Field(ge=1, le=_LONGEST_WINDOW_S)]
+
+
+RuleId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+"""Small letters, digits, dot, dash and underscore."""
 
 
 class _Model(BaseModel):
@@ -157,7 +162,7 @@ _WITHOUT_WAY_BACK = frozenset({"gap_opened", "feed_stale"})
 class AlertRule(_Model):
     """A rule: of which instruments, what is watched for, and who is told."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    id: RuleId
     """Small letters, digits, dot, dash and underscore."""
     name: str = Field("", max_length=200)
     """What people call it; its id where nothing is said."""

@@ -24,7 +24,7 @@ from schemas.admin import ensure_topics
 from schemas.alert_rules import AlertRule, rule_from
 from schemas.catalogue import CONTROL_ALERTS
 
-__all__ = ["AlertStore", "StoredRule", "decode", "encode", "note", "open_store"]
+__all__ = ["AlertStore", "StoredRule", "decode", "encode", "note", "open_store", "stored_rule"]
 
 _HEADER = struct.Struct(">bI")
 _UNREADABLE = (
@@ -36,11 +36,12 @@ _UNREADABLE = (
     OverflowError,
     MemoryError,
     struct.error,
-    ConfigurationError,
 )
 _plain = {**CONTROL_ALERTS.schema, "fields": [dict(each) for each in CONTROL_ALERTS.schema["fields"]]}
 _plain["fields"][-1]["type"] = "long"
 _schema = fastavro.parse_schema(_plain)
+_RULE = tuple(AlertRule.model_fields.keys() - {"condition"})
+"""The fields of a rule that stand in a record as they are."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,19 @@ def decode(value: bytes) -> StoredRule:
         if len(value) <= _HEADER.size or value[0] != 0:
             raise ValueError("no schema id before it")
         found: Any = fastavro.schemaless_reader(io.BytesIO(value[_HEADER.size :]), _schema, None)
-        changed_by, changed_micros = found.pop("changed_by"), found.pop("changed_time")
-        condition = {**found.pop("parameters"), "kind": found.pop("kind")}
-        return StoredRule(rule_from({**found, "condition": condition}), changed_by, changed_micros)
     except _UNREADABLE as error:
+        raise FrameError(f"Not a record of {CONTROL_ALERTS.name}: {error}.") from error
+    return stored_rule(found)
+
+
+def stored_rule(found: Mapping[str, Any]) -> StoredRule:
+    """Of the fields of a decoded record; raises :class:`FrameError` where they are no rule."""
+    try:
+        given = {name: found[name] for name in _RULE}
+        condition = {**found["parameters"], "kind": found["kind"]}
+        rule = rule_from({**given, "condition": condition})
+        return StoredRule(rule, found["changed_by"], found["changed_time"])
+    except (ConfigurationError, KeyError, TypeError) as error:
         raise FrameError(f"Not a record of {CONTROL_ALERTS.name}: {error}.") from error
 
 

@@ -180,7 +180,10 @@ def listing(symbol: str = "BTC-USDT", **fields: Any) -> dict[str, Any]:
 def gateway(**settings: Any) -> Context:
     """A gateway whose other sides do not exist; its time stands still."""
     context = create_context(
-        Settings(gateway=GatewaySettings(**settings)), _NOWHERE, subscriptions_schema_id=1
+        Settings(gateway=GatewaySettings(**settings)),
+        _NOWHERE,
+        subscriptions_schema_id=1,
+        alerts_schema_id=2,
     )
     context.clock = lambda: NOW
     return context

@@ -5,14 +5,26 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from schemas.catalogue import ALERTS, BOOK_SNAPSHOTS, CONSOLIDATED, GAPS, SPREADS, TOPS, TRADES, Topic
+from schemas.catalogue import (
+    ALERTS,
+    BOOK_SNAPSHOTS,
+    CONSOLIDATED,
+    CONTROL_ALERTS,
+    GAPS,
+    SPREADS,
+    TOPS,
+    TRADES,
+    Topic,
+)
 from schemas.decoding import Decoder
 
 __all__ = ["IDS", "decoder", "read"]
 
 IDS: dict[Topic, int] = {
     topic: number
-    for number, topic in enumerate((TRADES, SPREADS, BOOK_SNAPSHOTS, GAPS, TOPS, CONSOLIDATED, ALERTS), 1)
+    for number, topic in enumerate(
+        (TRADES, SPREADS, BOOK_SNAPSHOTS, GAPS, TOPS, CONSOLIDATED, ALERTS, CONTROL_ALERTS), 1
+    )
 }
 
 
