@@ -36,10 +36,14 @@ class KafkaWatch:
     def on_statistics(self, text: str) -> None:
         """Called by librdkafka once in a while, inside a poll."""
         topics = json.loads(text).get("topics", {})
-        self.queued_bytes = sum(
-            max(0, partition.get("fetchq_size", 0))
-            for topic in topics.values()
-            for partition in topic.get("partitions", {}).values()
+        # There is one queue for all partitions; each of them tells the length of it.
+        self.queued_bytes = max(
+            (
+                partition.get("fetchq_size", 0)
+                for topic in topics.values()
+                for partition in topic.get("partitions", {}).values()
+            ),
+            default=0,
         )
 
     def look(self, consumer: Consumer) -> None:

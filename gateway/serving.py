@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import socket
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -25,6 +26,7 @@ __all__ = ["GatewayServer", "address_of", "listen", "run", "uvicorn_config"]
 _log = structlog.get_logger(__name__)
 
 _BACKLOG = 2048
+_SWITCH_S = 0.001
 _GRACE_S = 5
 """How long answers may take to end when the gateway is told to stop."""
 
@@ -33,6 +35,8 @@ def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises a :class:`BookmillError` when it cannot start."""
     with listen(settings.gateway) as listening:
         context = prepare(settings)
+        # The feed decodes beside the loop: an answer does not wait long for its turn.
+        sys.setswitchinterval(_SWITCH_S)
         server = GatewayServer(uvicorn_config(context), context)
         # Events come and go by the thousand and hold no cycles.
         gc.collect()

@@ -9,6 +9,12 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
+/** A sentence; what stands between backticks is code. */
+function prose(name, text, properties = {}) {
+  const parts = text.split(/`([^`]*)`/);
+  return element(name, properties, ...parts.map((part, number) => (number % 2 ? element("code", {}, part) : part)));
+}
+
 /** The example of a schema: its own, or one put together of its parts. */
 function example(schema, api, depth = 0) {
   if (!schema || depth > 8) return null;
@@ -41,7 +47,7 @@ function parameterRow(parameter) {
     "tr",
     {},
     element("td", {}, element("code", {}, parameter.name), parameter.required ? element("span", { className: "needed" }, " needed") : ""),
-    element("td", {}, (parameter.description ?? schema.description ?? "") + usual),
+    prose("td", (parameter.description ?? schema.description ?? "") + usual),
     element("td", {}, input),
   );
 }
@@ -78,8 +84,8 @@ async function call(method, path, form, shown) {
 
 function operation(path, method, described, api) {
   const form = element("form", { className: "body" });
-  const words = (described.description ?? "").split("\n");
-  form.append(element("p", {}, words.join(" ")));
+  const [short, ...more] = (described.description ?? "").split("\n");
+  if (more.length) form.append(prose("p", more.join(" ").trim()));
   if (described.parameters?.length) {
     const head = element("thead", {}, element("tr", {}, ...["parameter", "what", "value"].map((name) => element("th", {}, name))));
     form.append(element("table", {}, head, element("tbody", {}, ...described.parameters.map(parameterRow))));
@@ -99,7 +105,7 @@ function operation(path, method, described, api) {
   form.append(element("button", { type: "submit" }, "Send"), shown);
   const answered = described.responses?.["200"]?.content?.["application/json"]?.schema;
   if (answered && Object.keys(answered).length) {
-    form.append(element("p", {}, "Answers"), element("pre", {}, JSON.stringify(example(answered, api), null, 2)));
+    form.append(element("p", {}, "An answer, in its form:"), element("pre", {}, JSON.stringify(example(answered, api), null, 2)));
   }
   const errors = Object.keys(described.responses ?? {}).filter((status) => status >= "400");
   if (errors.length) form.append(element("p", {}, `Errors: ${errors.join(", ")}, in the one form {"error": {…}}.`));
@@ -115,7 +121,7 @@ function operation(path, method, described, api) {
       {},
       element("span", { className: "method" }, method.toUpperCase()),
       element("span", { className: "path" }, path),
-      element("span", { className: "short" }, words[0]),
+      prose("span", short, { className: "short" }),
     ),
     form,
   );
@@ -126,7 +132,7 @@ function operation(path, method, described, api) {
 function show(api) {
   document.title = `${api.info.title} API ${api.info.version}`;
   document.querySelector("h1").textContent = `${api.info.title} API ${api.info.version}`;
-  document.querySelector("#about").textContent = api.info.description ?? "";
+  document.querySelector("#about").replaceWith(prose("p", api.info.description ?? "", { id: "about" }));
   const groups = new Map();
   for (const [path, methods] of Object.entries(api.paths)) {
     for (const method of METHODS.filter((each) => methods[each])) {

@@ -58,9 +58,9 @@ def test_other_errors_say_nothing_about_reach() -> None:
 def test_what_the_library_has_fetched_ahead_is_known() -> None:
     watch = KafkaWatch()
     watch.on_statistics(
-        '{"topics": {"trades": {"partitions": {"0": {"fetchq_size": 700}, "1": {"fetchq_size": 42}, "-1": {"fetchq_size": 0}}},'
-        ' "spreads": {"partitions": {"0": {"fetchq_size": 8}}}}}'
+        '{"topics": {"trades": {"partitions": {"0": {"fetchq_size": 700}, "1": {"fetchq_size": 700}, "-1": {"fetchq_size": 0}}},'
+        ' "spreads": {"partitions": {"0": {"fetchq_size": 700}}}}}'
     )
-    assert watch.queued_bytes == 750
+    assert watch.queued_bytes == 700  # all of them wait in one queue
     watch.on_statistics("{}")
     assert watch.queued_bytes == 0
