@@ -19,10 +19,10 @@ Top = tuple[int | None, int | None, int | None, int | None]
 class Side:
     """One side of a book. ``sign`` is 1 for bids, -1 for asks."""
 
-    __slots__ = ("_keys", "_quantities", "_sign")
+    __slots__ = ("_keys", "_quantities", "sign")
 
     def __init__(self, sign: int) -> None:
-        self._sign = sign
+        self.sign = sign
         self._quantities: dict[int, int] = {}
         self._keys: list[int] = []
 
@@ -32,11 +32,11 @@ class Side:
     def replace(self, levels: Iterable[Level]) -> None:
         """Forget all and take ``levels``, in any order; zero quantities are no levels."""
         self._quantities = {price: quantity for price, quantity in levels if quantity}
-        self._keys = sorted(price * self._sign for price in self._quantities)
+        self._keys = sorted(price * self.sign for price in self._quantities)
 
     def apply(self, levels: Iterable[Level]) -> None:
         """Set absolute quantities in order; zero removes, and removing what is not there is normal."""
-        quantities, keys, sign = self._quantities, self._keys, self._sign
+        quantities, keys, sign = self._quantities, self._keys, self.sign
         for price, quantity in levels:
             if quantity:
                 if price not in quantities:
@@ -50,7 +50,7 @@ class Side:
         excess = len(self._keys) - depth
         if excess > 0:
             for key in self._keys[:excess]:
-                del self._quantities[key * self._sign]
+                del self._quantities[key * self.sign]
             del self._keys[:excess]
 
     def quantity(self, price: int) -> int:
@@ -61,13 +61,17 @@ class Side:
         """Best price and its quantity, or None twice."""
         if not self._keys:
             return None, None
-        price = self._keys[-1] * self._sign
+        price = self._keys[-1] * self.sign
         return price, self._quantities[price]
+
+    def count_to(self, price: int) -> int:
+        """How many levels there are from the best one to ``price``."""
+        return len(self._keys) - bisect_left(self._keys, price * self.sign)
 
     def levels(self, most: int | None = None) -> tuple[Sequence[int], Sequence[int]]:
         """Prices and quantities, best first, ``most`` of them or all."""
         keys = self._keys if most is None else self._keys[-most:]
-        prices = keys[::-1] if self._sign == 1 else [-key for key in reversed(keys)]
+        prices = keys[::-1] if self.sign == 1 else [-key for key in reversed(keys)]
         return prices, [*map(self._quantities.__getitem__, prices)]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
+from bookmill.book import Book, Side
 from bookmill.decimals import plain_text
 from gateway.forms import decimal_text, iso
 from gateway.views import age
@@ -20,6 +21,7 @@ Levels = Sequence[tuple[int, int]]
 _UNIT = 10**18
 _VOLUME_LEVELS = 20
 _WHOLE_BPS = 10_000
+_FARTHEST_BPS = 50
 
 
 def snapshot_levels(event: Event) -> tuple[Levels, Levels]:
@@ -91,9 +93,10 @@ def book_view(
     }
 
 
-def book_stats(key: str, bids: Levels, asks: Levels, *, updates_per_s: float) -> dict[str, Any]:
+def book_stats(key: str, book: Book, *, updates_per_s: float) -> dict[str, Any]:
     """How much stands in a book: near the top, and within so many basis points of mid."""
-    mid, _, spread_bps = measure(bids[0][0] if bids else None, asks[0][0] if asks else None)
+    mid, _, spread_bps = measure(book.bids.best()[0], book.asks.best()[0])
+    bids, asks = (_near(side, mid) for side in (book.bids, book.asks))
     bid_volume, ask_volume = (sum(quantity for _, quantity in side[:_VOLUME_LEVELS]) for side in (bids, asks))
     total = bid_volume + ask_volume
     difference = bid_volume - ask_volume
@@ -101,8 +104,8 @@ def book_stats(key: str, bids: Levels, asks: Levels, *, updates_per_s: float) ->
     imbalance = sign * half_even(abs(difference) * _UNIT, total) if total else None
     return {
         "instrument": key,
-        "levels_bid": len(bids),
-        "levels_ask": len(asks),
+        "levels_bid": len(book.bids),
+        "levels_ask": len(book.asks),
         "bid_volume": plain_text(bid_volume),
         "ask_volume": plain_text(ask_volume),
         "imbalance": decimal_text(imbalance),
@@ -110,11 +113,20 @@ def book_stats(key: str, bids: Levels, asks: Levels, *, updates_per_s: float) ->
         "spread_bps": decimal_text(spread_bps),
         **{
             f"depth_{bps}bps_{name}": decimal_text(None if mid is None else _within(side, mid, bps))
-            for bps in (10, 50)
+            for bps in (10, _FARTHEST_BPS)
             for name, side in (("bid", bids), ("ask", asks))
         },
         "updates_per_s": round(updates_per_s, 1),
     }
+
+
+def _near(side: Side, mid: int | None) -> Levels:
+    """The levels that the figures are made of: a whole book may have thousands."""
+    most = _VOLUME_LEVELS
+    if mid is not None:
+        away = side.sign * (mid * _FARTHEST_BPS // _WHOLE_BPS + 1)
+        most = max(most, side.count_to(mid - away))
+    return list(zip(*side.levels(most), strict=True))
 
 
 def _within(side: Levels, mid: int, bps: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -40,8 +40,8 @@ def now_micros() -> int:
 class Context:
     """``gateway.assembly`` puts it together.
 
-    ``entered`` are entered when the gateway starts to serve and left, the last one first, when it has ended; ``farewells`` are
-    awaited when it is told to stop, before connections are closed. ``store`` blocks: call it in another thread.
+    ``entered`` are entered when the gateway starts to serve and left, the last one first, when it has ended. ``store`` blocks: call
+    it in another thread.
     """
 
     settings: Settings
@@ -62,7 +62,6 @@ class Context:
     control: Control
     alert_rules: AlertRules
     entered: list[AbstractAsyncContextManager[Any]] = field(default_factory=list)
-    farewells: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     clock: Callable[[], int] = now_micros
     started_micros: int = field(default_factory=now_micros)
 

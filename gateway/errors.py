@@ -156,6 +156,10 @@ def handle_errors(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101  registered for it
         return error_response(_of_http(request, error))
 
+    def unforeseen(_: Request, __: Exception) -> Response:
+        return error_response(ApiError(500, "internal", _INTERNAL))  # outside of Guard; uvicorn logs it
+
+    app.add_exception_handler(Exception, unforeseen)
     app.add_exception_handler(BookmillError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)

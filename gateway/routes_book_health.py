@@ -31,9 +31,8 @@ async def stats(context: InContext, choice: Chosen) -> Response:
     for instrument in context.live.select(choice.takes):
         one = context.books.get(instrument.key)
         if one is not None:
-            bids, asks = (list(zip(*side.levels(), strict=True)) for side in (one.book.bids, one.book.asks))
             rate = context.live.update_rates.get(instrument.key, 0.0)
-            found.append(book_stats(instrument.key, bids, asks, updates_per_s=rate))
+            found.append(book_stats(instrument.key, one.book, updates_per_s=rate))
     return list_answer(found)
 
 

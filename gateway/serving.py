@@ -115,7 +115,7 @@ def uvicorn_config(context: Context) -> uvicorn.Config:
 
 
 class GatewayServer(uvicorn.Server):
-    """Says goodbye to websocket clients itself, and ends without a signal of its own when it was told to stop."""
+    """Ends without a signal of its own when it was told to stop, and when something in the background has failed."""
 
     def __init__(self, config: uvicorn.Config, context: Context) -> None:
         super().__init__(config)
@@ -140,11 +140,3 @@ class GatewayServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second; true ends the serving."""
         return await super().on_tick(counter) or self._context.failure.error is not None
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """No new connections, then the farewells, then the rest."""
-        for server in self.servers:
-            server.close()
-        for farewell in self._context.farewells:
-            await farewell()
-        await super().shutdown(sockets)

@@ -54,6 +54,9 @@ def test_a_book_stands_as_a_naive_one_after_every_diff(
         assert (book.bids.levels(3)[0], book.asks.levels(3)[0]) == tuple(
             [p for p, _ in side[:3]] for side in expected
         )
+        for price in (0, 10, 15, 31):
+            assert book.bids.count_to(price) == sum(each >= price for each, _ in expected[0])
+            assert book.asks.count_to(price) == sum(each <= price for each, _ in expected[1])
 
 
 @given(st.integers(1, 10**24), st.integers(1, 10**24))

@@ -217,6 +217,15 @@ def test_book_stats_are_exact(context: Context) -> None:
     }
 
 
+def test_book_stats_do_not_read_what_is_far_away(context: Context) -> None:
+    deep = book(*((f"{100 - number / 1000:.3f}", "1") for number in range(2000)))
+    context.live.take("book_snapshots", snapshot(20, deep, book(("100.001", "1"))))
+    found = data(context, "orderbook/stats")[0]
+    assert (found["levels_bid"], found["bid_volume"]) == (2000, "20")
+    # Down to 99.50049750: 500 levels of 1, of 100.000, 99.999 … 99.501.
+    assert found["depth_50bps_bid"] == "49875.25"
+
+
 def test_book_stats_of_an_empty_side(context: Context) -> None:
     context.live.take("book_snapshots", snapshot(20, ([], []), ([], []), spread=None, spread_bps=None))
     found = data(context, "orderbook/stats", models.BookStats)[0]
