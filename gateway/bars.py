@@ -100,11 +100,11 @@ async def from_venue(
     archive: Archive,
     instrument: tuple[str, str, str],
     interval: Interval,
+    now_us: int,
     parts: Interval,
+    newest_us: int,
     since_us: int,
     until_us: int,
-    now_us: int,
-    newest_us: int,
 ) -> Sequence[Bar]:
     """Bars that begin between two moments, oldest first: the exchange's own where ``parts`` is the interval itself, else put together
     of those. ``newest_us``: where the newest of the parts begins."""
@@ -148,9 +148,9 @@ async def from_trades(
     archive: Archive,
     instrument: tuple[str, str, str],
     interval: Interval,
+    now_us: int,
     since_us: int,
     until_us: int,
-    now_us: int,
 ) -> Sequence[Bar]:
     """Bars that begin between two moments, oldest first, of the trades in them."""
     rows = await _read(

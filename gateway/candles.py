@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 from bookmill.archive import Archive
@@ -13,6 +14,14 @@ from gateway.spans import Span
 __all__ = ["Source", "candles"]
 
 Source = Literal["auto", "venue", "trades"]
+
+_Source = Callable[[int, int], Awaitable[Sequence[Bar]]]
+"""The bars that one source has between two moments."""
+
+_LOOKS = 4
+_FURTHER = 8
+_MOST = 20_000
+"""Bars that one look goes over at the most, but for what is asked for."""
 
 
 async def candles(
@@ -36,25 +45,64 @@ async def candles(
     known = [*(there.bars[each.name] for each in parts), *([built] if built else [])]
     if not known:
         return (), None, bool(there.bars or there.trades)
+    sources: list[_Source] = [
+        partial(from_venue, archive, instrument, interval, now_us, each, there.bars[each.name][1])
+        for each in parts
+    ]
+    if built:
+        sources.append(partial(from_trades, archive, instrument, interval, now_us))
+    between = partial(_between, interval, sources)
+
     first_us = interval.begin(min(begin for begin, _ in known))
     end_us = interval.next(interval.begin(max(end for _, end in known)))
-    since_us, until_us, next_us = _window(interval, span, first_us, end_us, limit)
+    since_us, until_us = _ends(interval, span, first_us, end_us)
+    found, left_us = await _search(
+        interval, since_us, until_us, limit, between, ahead=span.since_us is not None
+    )
+    if span.since_us is None:
+        return found[-limit:], None, True
+    if len(found) > limit:
+        found = found[:limit]
+        left_us = interval.next(found[-1].open_time_us)
+    return found, left_us if left_us < until_us else None, True
+
+
+async def _between(interval: Interval, sources: Sequence[_Source], since_us: int, until_us: int) -> list[Bar]:
+    """The bars that begin between two moments: each from the first source that has it."""
     bars: dict[int, Bar] = {}
-    for each in parts:
-        for begin_us, after_us in _missing(interval, bars, since_us, until_us):
-            found = await from_venue(
-                archive, instrument, interval, each, begin_us, after_us, now_us, there.bars[each.name][1]
-            )
-            bars |= {
-                bar.open_time_us: bar
-                for bar in found
-                if bar.open_time_us not in bars and interval.begin(bar.open_time_us) == bar.open_time_us
-            }
-    if built:
-        for begin_us, after_us in _missing(interval, bars, since_us, until_us):
-            found = await from_trades(archive, instrument, interval, begin_us, after_us, now_us)
-            bars = {bar.open_time_us: bar for bar in found} | bars
-    return [bars[begin_us] for begin_us in sorted(bars)], next_us, True
+    for source in sources:
+        if missing := _missing(interval, bars, since_us, until_us):
+            for bar in await source(*missing):
+                if interval.begin(bar.open_time_us) == bar.open_time_us:
+                    bars.setdefault(bar.open_time_us, bar)
+    return [bars[begin_us] for begin_us in sorted(bars)]
+
+
+async def _search(
+    interval: Interval,
+    since_us: int,
+    until_us: int,
+    limit: int,
+    between: Callable[[int, int], Awaitable[list[Bar]]],
+    *,
+    ahead: bool,
+) -> tuple[list[Bar], int]:
+    """Look for ``limit`` bars from the begin on, or back from the end: where there are few, further each time. Tells how far it has looked."""
+    found: list[Bar] = []
+    bars = limit
+    for _ in range(_LOOKS):
+        if len(found) >= limit or since_us >= until_us:
+            break
+        if ahead:
+            border_us = min(until_us, interval.shifted(since_us, bars))
+            found += await between(since_us, border_us)
+            since_us = border_us
+        else:
+            border_us = max(since_us, interval.shifted(until_us, -bars))
+            found = [*await between(border_us, until_us), *found]
+            until_us = border_us
+        bars = max(limit, min(_FURTHER * bars, _MOST))
+    return found, since_us
 
 
 def _parts(there: Stored, interval: Interval) -> Sequence[Interval]:
@@ -64,31 +112,24 @@ def _parts(there: Stored, interval: Interval) -> Sequence[Interval]:
     return [*own, *reversed(shorter)]
 
 
-def _window(
-    interval: Interval, span: Span, first_us: int, end_us: int, limit: int
-) -> tuple[int, int, int | None]:
-    """Between which moments the bars of this answer begin, and where the next answer goes on."""
+def _ends(interval: Interval, span: Span, first_us: int, end_us: int) -> tuple[int, int]:
+    """Between which moments the bars begin that are asked for, as far as there are any."""
     if span.until_us is not None:
         end_us = min(end_us, interval.next(interval.begin(span.until_us - 1)) if span.until_us else 0)
-    if span.since_us is None:
-        return max(first_us, interval.shifted(end_us, -limit)), end_us, None
-    since_us = interval.begin(span.since_us)
-    if since_us < span.since_us:
-        since_us = interval.next(since_us)
-    since_us = max(since_us, first_us)
-    until_us = min(end_us, interval.shifted(since_us, limit))
-    return since_us, until_us, until_us if until_us < end_us else None
+    if span.since_us is not None:
+        since_us = interval.begin(span.since_us)
+        first_us = max(first_us, since_us if since_us == span.since_us else interval.next(since_us))
+    return first_us, end_us
 
 
 def _missing(
-    interval: Interval, bars: dict[int, Bar], since_us: int, until_us: int
-) -> Iterator[tuple[int, int]]:
-    """From the first bar that is not there to the last, where one is not."""
-    begins = []
+    interval: Interval, bars: Mapping[int, Bar], since_us: int, until_us: int
+) -> tuple[int, int] | None:
+    """From the first bar that is not there to the last; None where all are."""
+    left = []
     at_us = since_us
     while at_us < until_us:
-        begins.append(at_us)
+        if at_us not in bars:
+            left.append(at_us)
         at_us = interval.next(at_us)
-    left = [begin_us for begin_us in begins if begin_us not in bars]
-    if left:
-        yield left[0], interval.next(left[-1])
+    return (left[0], interval.next(left[-1])) if left else None
