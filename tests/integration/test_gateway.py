@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
+import httpx2
 import pytest
 
 from bookmill.addresses import Addresses
@@ -20,14 +22,23 @@ NUMBERS = ("bid_price", "bid_quantity", "ask_price", "ask_quantity", "mid", "spr
 
 
 @pytest.fixture(scope="module")
-def pipeline(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """At rest: some seconds of four instruments."""
-    with Pipeline(isolated(addresses), tmp_path_factory.mktemp("pipeline")) as running:
-        running.start()
-        wait_until(lambda: len(running.data("trades")) == 100, "there are trades")
-        wait_until(lambda: running.data("tickers"), "there are tickers")
-        running.come_to_rest()
-        yield running
+def running(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """Four instruments, by a producer that others may tell what to collect."""
+    with Pipeline(isolated(addresses), tmp_path_factory.mktemp("pipeline")) as started:
+        started.start(producer__shared="true", producer__connection_id="shared")
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pipeline(running: Pipeline) -> Pipeline:
+    """The same at rest: some seconds of all four."""
+    wait_until(lambda: len(running.data("trades")) == 100, "there are trades")
+    wait_until(lambda: len(running.data("tickers")) == 4, "there are tickers")
+    wait_until(
+        lambda: [each["state"] for each in running.data("orderbook/health")] == ["live"] * 4, "books are live"
+    )
+    running.come_to_rest()
+    return running
 
 
 def latest(pipeline: Pipeline, table: str, more: str = "") -> dict[str, dict[str, Any]]:
@@ -39,6 +50,83 @@ def latest(pipeline: Pipeline, table: str, more: str = "") -> dict[str, dict[str
         )
     )
     return {f"{row['exchange']}.{row['market']}.{row['symbol']}": row for row in rows}
+
+
+SPOT = "binance/spot"
+
+
+def call(running: Pipeline, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
+    return httpx2.request(
+        method,
+        f"{running.address}/api/v1/{path}",
+        params={"wait": "40"},
+        json=body,
+        headers=headers,
+        timeout=60,
+    )
+
+
+def states(answer: Any) -> dict[str, str]:
+    return {each["instrument"]: each["state"] for each in answer}
+
+
+def test_what_is_asked_for_is_collected_and_what_is_ended_is_not(running: Pipeline) -> None:
+    four = set(INSTRUMENTS)
+    wait_until(
+        lambda: states(running.data("subscriptions")) == dict.fromkeys(four, "collected"),
+        "all are collected",
+    )
+    shown = running.data("subscriptions", market="spot", symbol="ETH-USDT")
+    assert [each["collector"] for each in shown] == ["shared"]
+    assert shown[0]["asked_by"].startswith("settings")
+
+    ended = call(running, "DELETE", f"subscriptions/{SPOT}/ETH-USDT")
+    assert (ended.status_code, ended.json()["data"]["state"]) == (200, "stopped"), ended.text
+    assert running.producer.status()["subscriptions"]["collected"] == sorted(four - {"binance.spot.ETH-USDT"})
+
+    wanted = {
+        "exchange": "Binance",
+        "market": "spot",
+        "symbol": "eth-usdt",
+        "channels": ["trades", "best"],
+    }
+    begun = call(running, "POST", "subscriptions", wanted)
+    assert (begun.status_code, begun.json()["data"]["state"]) == (200, "collected"), begun.text
+    assert begun.json()["data"]["channels"] == ["trades", "best"]
+    assert begun.json()["data"]["asked_by"] == "gateway 127.0.0.1"
+
+    unknown = call(running, "POST", "subscriptions", {**wanted, "symbol": "ETHH-USDT"})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_instrument")
+    assert "ETH-USDT" in unknown.json()["error"]["hint"]
+    for body, field in (
+        ({**wanted, "channels": ["books"]}, "channels.0"),
+        ({**wanted, "more": 1}, "more"),
+        ([], None),
+    ):
+        refused = call(running, "POST", "subscriptions", body)
+        assert (refused.status_code, refused.json()["error"]["field"]) == (400, field)
+    assert call(running, "DELETE", f"subscriptions/{SPOT}/ADA-USDT").status_code == 404
+    assert call(running, "POST", "collectors/binanze/stop").json()["error"]["hint"] == "Did you mean binance?"
+    foreign = call(running, "POST", "collectors/binance/stop", origin="http://evil.example")
+    assert foreign.status_code == 403
+    assert states(running.data("subscriptions")) == dict.fromkeys(four, "collected"), "nothing has changed"
+
+    call(running, "DELETE", "subscriptions/binance/usdm/BTC-USDT")
+    left = four - {"binance.usdm.BTC-USDT"}
+    stopped = call(running, "POST", "collectors/binance/stop").json()["data"]
+    assert states(stopped) == dict.fromkeys(left, "stopped")
+    assert running.producer.status()["subscriptions"]["collected"] == []
+    started = call(running, "POST", "collectors/binance/start").json()["data"]
+    assert states(started) == dict.fromkeys(left, "collected"), started
+    by_key = {each["instrument"]: each for each in started}
+    assert by_key["binance.spot.ETH-USDT"]["channels"] == ["trades", "best"]
+    assert by_key["binance.spot.BTC-USDT"]["asked_by"].startswith("settings")
+    for key in INSTRUMENTS:  # all as it was
+        exchange, market, symbol = key.split(".")
+        again = call(
+            running, "POST", "subscriptions", {"exchange": exchange, "market": market, "symbol": symbol}
+        )
+        assert again.json()["data"]["state"] == "collected", again.text
 
 
 def test_it_is_ready_and_says_how_it_is(pipeline: Pipeline) -> None:
@@ -96,6 +184,87 @@ def test_a_snapshot_is_the_same_from_memory_and_from_clickhouse(pipeline: Pipeli
         assert len(cached["bids"]) == 20
         before = pipeline.data(path, at=str(cached["receive_time_us"] - 1))
         assert before["receive_time_us"] < cached["receive_time_us"]
+
+
+def test_history_is_what_is_stored(pipeline: Pipeline) -> None:
+    for table in (
+        "trades",
+        "spreads",
+        "book_snapshots",
+        "tickers",
+        "klines",
+        "derivatives",
+        "gaps",
+        "instruments",
+    ):
+        [row] = asyncio.run(pipeline.rows(f"SELECT count() AS stored FROM {table}"))
+        found: list[str] = []
+        cursor = ""
+        while True:
+            page = pipeline.get(f"/api/v1/history/{table}", limit=5000, cursor=cursor).json()
+            found += [
+                each.get("event_id") or f"{each['instrument']} {each['seen_time_us']}"
+                for each in page["data"]
+            ]
+            cursor = page["next"]
+            if not cursor:
+                break
+        assert (len(found), len(set(found))) == (row["stored"], row["stored"]), table
+
+
+def test_the_trades_of_an_instrument_are_all_of_them_out_of_memory_and_clickhouse(pipeline: Pipeline) -> None:
+    rows = asyncio.run(
+        pipeline.rows(
+            "SELECT event_id, price, quantity FROM trades WHERE market = 'usdm' AND symbol = 'BTC-USDT'"
+            " ORDER BY receive_time DESC, source_offset DESC, source_index DESC"
+        )
+    )
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while len(found) < len(rows):
+        page = pipeline.get("/api/v1/trades/binance/usdm/BTC-USDT", limit=333, cursor=cursor).json()
+        found += page["data"]
+        cursor = page["next"] or ""
+    assert cursor == ""
+    assert [[each[name] for name in ("event_id", "price", "quantity")] for each in found] == [
+        list(row.values()) for row in rows
+    ]
+
+
+def test_bars_are_the_exchanges_last_word_or_the_sum_of_the_trades(pipeline: Pipeline) -> None:
+    where = "exchange = 'binance' AND market = 'spot' AND symbol = 'BTC-USDT'"
+    told = asyncio.run(
+        pipeline.rows(
+            "SELECT toUnixTimestamp64Micro(open_time) AS at, close_price, volume FROM klines"
+            f" WHERE {where} AND interval = '1m' ORDER BY receive_time DESC, source_offset DESC LIMIT 1 BY open_time"
+        )
+    )
+    one = {"exchange": "binance", "market": "spot"}
+    shown = pipeline.data("klines/BTC-USDT", source="venue", **one)
+    assert {(each["open_time_us"], each["close"], each["volume"]) for each in shown} == {
+        (row["at"], row["close_price"], row["volume"]) for row in told
+    }
+    [counted] = asyncio.run(
+        pipeline.rows(
+            f"SELECT sum(quantity) AS volume, sum(notional) AS quote, count() AS trades FROM trades WHERE {where}"
+        )
+    )
+    built = pipeline.data("klines/BTC-USDT", source="trades", interval="1M", since="1970-01-01", **one)
+    assert sum(Decimal(each["volume"]) for each in built) == Decimal(counted["volume"])
+    assert sum(Decimal(each["quote_volume"]) for each in built) == Decimal(counted["quote"])
+    assert sum(each["trades"] for each in built) == counted["trades"]
+
+
+def test_a_summary_is_the_last_ticker(pipeline: Pipeline) -> None:
+    stored = latest(pipeline, "tickers")
+    for each in pipeline.data("summary"):
+        row = stored[each["instrument"]]
+        assert each["source"] == "ticker"
+        assert (each["last"], each["change"], each["change_percent"]) == (
+            row["last_price"],
+            row["price_change"],
+            row["price_change_percent"],
+        )
 
 
 def test_instruments_are_what_the_exchange_lists(pipeline: Pipeline) -> None:
