@@ -9,7 +9,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Page,
+    Request,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.fake_gateway import FakeGateway
 
@@ -18,6 +27,7 @@ ADDRESS = "BOOKMILL_DASHBOARD_ADDRESS"
 
 PICTURES = Path(__file__).resolve().parents[2] / "test-output" / "dashboard"
 WIDE = ViewportSize(width=1440, height=900)
+_PATIENCE_MS = 30_000  # a busy machine is no failure
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
     "--no-sandbox",
@@ -44,7 +54,8 @@ class Watched:
         page.on("pageerror", self._failed)
         page.on("request", self._asked)
         page.on("websocket", lambda socket: self._to(socket.url))
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(_PATIENCE_MS)
+        expect.set_options(timeout=_PATIENCE_MS)
 
     def _said(self, message: ConsoleMessage) -> None:
         provoked = any(f"status of {status} " in message.text for status in self.refusals)

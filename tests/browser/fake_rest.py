@@ -241,7 +241,13 @@ def routes(world: World, told: Told, clients: Callable[[], int]) -> APIRouter:  
     @router.post(f"{api}/collectors/{{exchange}}/{{what}}")
     async def collectors(exchange: str, what: str) -> Any:
         (told.stopped.add if what == "stop" else told.stopped.discard)(exchange)
-        return answer({"exchange": exchange, "state": "stopped" if what == "stop" else "collected"})
+        changed = [each.parts for each in world.moving() if each.exchange == exchange]
+        return list_answer(
+            [
+                {**_subscription(each), "state": "stopped" if what == "stop" else "collected"}
+                for each in changed
+            ]
+        )
 
     @router.get(f"{api}/alerts")
     async def alerts() -> Any:

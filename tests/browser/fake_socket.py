@@ -135,7 +135,7 @@ class Client:
                 depth = subscription.request.get("depth") or 250
                 found = [(each.key, _book(each, depth)) for each in chosen]
             case "consolidated":
-                found = [(each["symbol"], lambda _, row=each: row) for each in self._world.consolidated()]
+                found = [(each["symbol"], lambda _, row=each: [row]) for each in self._world.consolidated()]
             case "status":
                 found = [("", lambda _: fake_told.status(self._clients()))]
             case "alerts" if self._fresh or whole:

@@ -291,9 +291,9 @@ def test_a_collector_is_stopped_when_that_is_meant(watched: Watched, moving: Fak
     assert moving.told.stopped == set()
     page.get_by_role("button", name="Stop kraken").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop kraken").click()
-    expect(page.get_by_text("kraken: stopped.")).to_be_visible()
+    expect(page.get_by_text("kraken: 4 stopped.")).to_be_visible()
     page.get_by_role("button", name="Start kraken").click()
-    expect(page.get_by_text("kraken: started.")).to_be_visible()
+    expect(page.get_by_text("kraken: 4 started.")).to_be_visible()
     assert moving.told.stopped == set()
 
 
@@ -345,7 +345,7 @@ def test_alert_rules_are_made_changed_and_deleted(watched: Watched, moving: Fake
 def test_an_alert_shows_itself_in_any_view(watched: Watched, moving: FakeGateway) -> None:
     page = opened(watched, moving.address, f"#/book/{BITCOIN}")
     expect(page.locator(".ladder .bids tr:visible").first).to_be_visible()
-    alert = {**moving.told.alerts[0], "message": "BTC-USDT is above 70000.", "event_id": "made-up/1"}
+    alert = {**moving.told.alerts[0], "message": "BTC-USDT is above 70000.", "alert": "made-up"}
     moving.alert(alert)
     expect(page.get_by_role("alert")).to_contain_text("BTC-USDT is above 70000.")
     expect(page.locator("#unseen")).to_have_text("1")

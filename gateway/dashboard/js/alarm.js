@@ -10,7 +10,7 @@ let seen = false;
 export function listen(onCount) {
   feed.subscribe({ channel: "alerts" }, ({ type, data }) => {
     if (type !== "update") return;
-    for (const alert of Array.isArray(data) ? data : [data]) {
+    for (const alert of data) {
       if (!alert.dashboard || alert.state !== "fired") continue;
       alarmed(alert.message);
       if (seen) continue;

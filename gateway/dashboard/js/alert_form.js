@@ -23,7 +23,7 @@ export function editRule(rule, save) {
       "div",
       { class: "grid" },
       field({ name: "name", label: "Name", optional: true }, rule?.name),
-      rule ? null : field({ name: "id", label: "Id (made from the name where empty)", optional: true }),
+      rule ? null : field({ name: "id", label: "Id (made up where empty)", optional: true }),
     ),
     el(
       "div",
@@ -55,7 +55,7 @@ function ruleOf(form, rule) {
   const condition = { kind };
   for (const { name, whole } of KINDS[kind].fields) condition[name] = whole ? Number(text(name)) : text(name);
   return {
-    id: rule?.id ?? (text("id") || idOf(text("name") || KINDS[kind].title)),
+    id: rule?.id ?? (text("id") || idOf(text("name")) || null),
     name: text("name"),
     on: form.elements.on.checked,
     exchange: text("exchange"),

@@ -88,8 +88,8 @@ class Feed {
     const subscription = this.#subscriptions.get(id);
     if (!subscription) return;
     this.#subscriptions.delete(id);
+    if (subscription.sid === null) return; // its answer has not come yet; then it is ended
     this.#bySid.delete(subscription.sid);
-    if (this.state !== "open") return;
     const { channel, instrument } = subscription.request;
     this.#send({ op: "unsubscribe", channel, instrument, sid: subscription.sid, id });
   }
@@ -169,7 +169,7 @@ class Feed {
   #subscribed({ id, sid, channel, instrument }) {
     const subscription = this.#subscriptions.get(id);
     if (!subscription) {
-      // It was given up before the answer came.
+      // It was given up before this answer came. Only its own number says which one is meant.
       this.#send({ op: "unsubscribe", channel, instrument, sid, id });
       return;
     }
@@ -203,10 +203,12 @@ class Feed {
       return;
     }
     for (const [id, subscription] of this.#subscriptions) {
+      if (subscription.sid === null) continue;
       if (![...subscription.followers.values()].some((each) => each.overdue(OVERDUE_MS))) continue;
       const { channel, instrument } = subscription.request;
       this.#send({ op: "unsubscribe", channel, instrument, sid: subscription.sid });
       this.#bySid.delete(subscription.sid);
+      subscription.sid = null;
       subscription.followers.clear();
       this.#send({ op: "subscribe", ...subscription.request, id });
     }

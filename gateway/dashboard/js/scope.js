@@ -28,9 +28,10 @@ export class Scope {
     target.addEventListener(name, listener, { ...options, signal: this.signal });
   }
 
-  subscribe(request, take) {
+  /** Follow a channel while the view is shown; `refused(error)` is called where the gateway does not let it. */
+  subscribe(request, take, refused = notices.failed) {
     const end = feed.subscribe(request, (message) => {
-      if (message.type === "error") notices.failed(message.error);
+      if (message.type === "error") refused(message.error);
       else take(message);
     });
     this.onEnd(end);

@@ -32,8 +32,8 @@ export function open({ scope, root }) {
 
   function edit(rule) {
     editRule(rule, async (changed) => {
-      await (rule ? send(`/${encodeURIComponent(rule.id)}`, "PUT", changed) : send("", "POST", changed));
-      said(`${changed.id} is ${changed.on ? "watched" : "kept, not watched"}.`);
+      const { data } = await (rule ? send(`/${encodeURIComponent(rule.id)}`, "PUT", changed) : send("", "POST", changed));
+      said(`${data.id} is ${data.on ? "watched" : "kept, not watched"}.`);
       load();
     });
   }
@@ -45,7 +45,7 @@ export function open({ scope, root }) {
   }
 
   async function turn(rule) {
-    await scope.ask(() => send(`/${encodeURIComponent(rule.id)}`, "PUT", { ...rule, on: !rule.on }), () => {});
+    await scope.ask(() => send(`/${encodeURIComponent(rule.id)}`, "PUT", turned(rule)), () => {});
     load();
   }
 
@@ -57,7 +57,7 @@ export function open({ scope, root }) {
     showLog();
   };
   scope.ask((signal) => ask("alerts", { query: { limit: LOG }, signal }), ({ data }) => add(data), { quiet: true });
-  scope.subscribe({ channel: "alerts" }, ({ data }) => add(Array.isArray(data) ? data : [data]));
+  scope.subscribe({ channel: "alerts" }, ({ data }) => add(data));
 
   scope.table = rules;
   root.append(
@@ -79,7 +79,12 @@ export function open({ scope, root }) {
   );
 }
 
-const identified = (alert) => ({ ...alert, id: alert.event_id ?? `${alert.alert} ${alert.state} ${alert.receive_time_us}` });
+/** What is known of who changed it is not given back. */
+function turned({ changed_by, changed_time, changed_time_us, ...rule }) {
+  return { ...rule, on: !rule.on };
+}
+
+const identified = (alert) => ({ ...alert, id: `${alert.alert} ${alert.state}` });
 
 const ruleColumns = ({ edit, remove, turn }) => [
   { key: "name", title: "Rule", text: (row) => row.name || row.id, hint: (row) => row.id, order: (row) => row.name || row.id },

@@ -11,6 +11,7 @@ import { Table } from "../table.js";
 const SUMMARY_MS = 10_000;
 const MESSAGES_PER_S = 800;
 const FASTEST = 4;
+const ASKED_MS = 3_000;
 
 const price = (key) => (row) => (row[key] === null || row[key] === undefined ? "–" : padded(row[key], row.places));
 
@@ -101,11 +102,21 @@ export function byInstrument(scope, { onCount }) {
   const follow = () => {
     const rate = Math.max(1, Math.min(FASTEST, Math.floor(MESSAGES_PER_S / Math.max(1, rows.size))));
     ends.push(
-      scope.subscribe({ channel: "prices", instrument: "*", rate }, ({ data }) => {
-        if (take(data)) listed();
-        else table.changed();
-      }),
+      scope.subscribe(
+        { channel: "prices", instrument: "*", rate },
+        ({ data }) => {
+          if (take(data)) listed();
+          else table.changed();
+        },
+        askInstead,
+      ),
     );
+  };
+  /** More instruments than one client may follow are asked for. */
+  const askInstead = () => scope.poll(ASKED_MS, (signal) => askAll("prices", { signal }), takeAll);
+  const takeAll = (prices) => {
+    if (prices.map(take).some(Boolean)) listed();
+    else table.changed();
   };
   const merge = (summaries) => {
     for (const { instrument, change_percent, quote_volume } of summaries) {
@@ -116,10 +127,7 @@ export function byInstrument(scope, { onCount }) {
   };
 
   scope
-    .ask((signal) => askAll("prices", { signal }), (prices) => {
-      prices.forEach(take);
-      listed();
-    }, { quiet: true })
+    .ask((signal) => askAll("prices", { signal }), takeAll, { quiet: true })
     .then(() => {
       if (scope.closed) return;
       follow();

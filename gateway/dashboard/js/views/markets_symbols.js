@@ -13,7 +13,7 @@ const venue = (side) => (row) => (row[`${side}_exchange`] ? `${row[`${side}_exch
 
 const COLUMNS = [
   { key: "symbol", title: "Symbol", text: (row) => row.symbol, order: (row) => row.id },
-  { key: "kind", title: "Kind", wide: true, text: (row) => row.kind ?? "", order: (row) => row.kind ?? "" },
+  { key: "kind", title: "Kind", wide: true, text: (row) => row.kind, order: (row) => row.kind },
   { key: "bid", title: "Best bid", right: true, exact: true, text: price("bid_price"), order: (row) => row.bid_price, kind: () => "up" },
   { key: "bid_size", title: "Size", right: true, wide: true, text: (row) => cut(row.bid_quantity, 4), hint: (row) => row.bid_quantity },
   { key: "bid_venue", title: "at", wide: true, text: venue("bid"), order: venue("bid") },
@@ -58,7 +58,7 @@ export function bySymbol(scope, { onCount, narrowTo }) {
     onOpen: (row) => narrowTo(row.symbol),
   });
   const take = (data) => {
-    const id = data.kind ? `${data.symbol} ${data.kind}` : data.symbol;
+    const id = `${data.symbol} ${data.kind}`;
     const known = rows.get(id);
     const row = Object.assign(heard(known ?? { id, name: id, places: 0 }), data);
     row.places = Math.max(row.places, placesOf(data.bid_price ?? ""), placesOf(data.ask_price ?? ""));
@@ -70,7 +70,7 @@ export function bySymbol(scope, { onCount, narrowTo }) {
     onCount(`${count(rows.size)} symbols`);
   };
   const end = scope.subscribe({ channel: "consolidated", instrument: "*", rate: RATE }, ({ data }) => {
-    if (take(data)) listed();
+    if (data.map(take).some(Boolean)) listed();
     else table.changed();
   });
   scope.ask((signal) => askAll("consolidated", { signal }), (all) => {

@@ -15,7 +15,6 @@ const COMPLETENESS_MS = 30_000;
 const HEALTH_MS = 2_000;
 
 const instrument = { key: "instrument", title: "Instrument", text: (row) => row.instrument, order: (row) => row.instrument, link: (row) => hashOf({ view: "book", instrument: row.instrument }) };
-const name = (row) => row.instrument ?? `${row.exchange}.${row.market}.${row.symbol}`;
 
 export function open({ scope, root, query }) {
   let onlyOpen = query.gaps !== "all";
@@ -25,7 +24,7 @@ export function open({ scope, root, query }) {
     ["stale", "Books stale"],
     ["worst", "Least complete book"],
   ]);
-  const gaps = new Table(scope, { label: "Gaps", columns: GAP_COLUMNS, empty: "No gaps.", sort: { key: "opened", down: true }, rowKind: (row) => (row.closed_time ? "" : "open") });
+  const gaps = new Table(scope, { label: "Gaps", columns: GAP_COLUMNS, empty: "No gaps.", sort: { key: "opened", down: true }, rowKind: (row) => (row.over_time ? "" : "open") });
   const completeness = new Table(scope, { label: "Completeness", columns: COMPLETENESS_COLUMNS, empty: "Nothing is stored yet.", sort: { key: "book", down: false } });
   const health = new Table(scope, { label: "Book health", columns: HEALTH_COLUMNS, empty: "No books.", sort: { key: "instrument", down: false }, rowKind: (row) => (isStale(row) ? "stale" : "") });
   const more = el("span", { class: "muted push" });
@@ -34,9 +33,10 @@ export function open({ scope, root, query }) {
     GAPS_MS,
     (signal) => ask("gaps", { query: { open: onlyOpen ? "true" : "", limit: GAPS }, signal }),
     ({ data, next }) => {
-      const rows = data.map((row) => ({ ...row, id: `${name(row)} ${row.gap}`, instrument: name(row) }));
+      const rows = data.map((row) => ({ ...row, id: `${row.instrument} ${row.gap}` }));
       gaps.setRows(rows);
-      list.set("open", count(rows.filter((row) => !row.closed_time).length), rows.some((row) => !row.closed_time) ? "warned" : "");
+      const open = rows.filter((row) => row.state === "open").length;
+      list.set("open", count(open), open ? "warned" : "");
       setText(more, next ? `the newest ${count(rows.length)}` : `${count(rows.length)}`);
     },
   );
@@ -44,7 +44,7 @@ export function open({ scope, root, query }) {
     COMPLETENESS_MS,
     (signal) => ask("gaps/completeness", { signal }),
     ({ data }) => {
-      const rows = (data.instruments ?? data).map((row) => ({ ...row, id: row.instrument }));
+      const rows = data.map((row) => ({ ...row, id: row.instrument }));
       completeness.setRows(rows);
       const books = rows.filter((row) => row.book_percent !== null);
       list.set("worst", books.length ? percent(books.reduce((least, row) => (Number(row.book_percent) < Number(least.book_percent) ? row : least)).book_percent) : "–");
@@ -95,17 +95,18 @@ const panel = (title, control, note, content, kind = "") =>
   el("section", { class: `panel ${kind}`, "aria-label": title }, el("header", {}, el("h2", {}, title), control, note), content);
 
 const percent = (text) => (text === null || text === undefined ? "–" : `${text} %`);
-const seconds = (row) => (row.closed_time_us ? (row.closed_time_us - row.opened_time_us) / 1e6 : null);
+const seconds = (row) => (row.over_time_us ? (row.over_time_us - row.opened_time_us) / 1e6 : null);
+const atMost = (row) => (row.state === "superseded" ? "at most " : "");
 
 const GAP_COLUMNS = [
   { key: "opened", title: "Opened (UTC)", kind: () => "time", text: (row) => dateAndTime(row.opened_time), order: (row) => row.opened_time_us },
   instrument,
   { key: "stream", title: "Stream", text: (row) => row.stream, order: (row) => row.stream },
   { key: "cause", title: "Cause", text: (row) => row.cause, order: (row) => row.cause },
-  { key: "lasted", title: "Lasted", right: true, text: (row) => (row.closed_time ? duration(seconds(row)) : "open"), order: (row) => seconds(row), kind: (row) => (row.closed_time ? "" : "warned") },
+  { key: "lasted", title: "Lasted", right: true, text: (row) => (row.over_time ? atMost(row) + duration(seconds(row)) : row.state), order: seconds, kind: (row) => (row.over_time ? "" : "warned") },
   { key: "missed", title: "Missed", right: true, wide: true, text: (row) => count(row.missed), order: (row) => row.missed },
-  { key: "healed", title: "Healed", wide: true, text: (row) => (row.closed_time ? row.healed : ""), order: (row) => row.healed },
-  { key: "complete", title: "Complete", wide: true, text: (row) => (row.closed_time ? (row.complete ? "yes" : "no") : ""), kind: (row) => (row.closed_time && !row.complete ? "down" : "") },
+  { key: "healed", title: "Healed", wide: true, text: (row) => (row.state === "closed" ? row.healed : row.state === "open" ? "" : row.state), order: (row) => row.healed },
+  { key: "complete", title: "Complete", wide: true, text: (row) => (row.state === "open" ? "" : row.complete ? "yes" : "no"), kind: (row) => (row.state !== "open" && !row.complete ? "down" : "") },
 ];
 
 const COMPLETENESS_COLUMNS = [
@@ -132,8 +133,7 @@ const HEALTH_COLUMNS = [
     },
   },
   { key: "age", title: "Age", right: true, text: (row) => age(ageOf(row)), order: (row) => ageOf(row) },
-  { key: "gaps", title: "Open gaps", right: true, wide: true, text: (row) => gapsOf(row), order: (row) => Number(gapsOf(row)) },
+  { key: "gaps", title: "Open gaps", right: true, wide: true, text: (row) => count(row.open_gaps), order: (row) => row.open_gaps },
   { key: "resyncs", title: "Resyncs", right: true, wide: true, text: (row) => count(row.resyncs), order: (row) => row.resyncs },
 ];
 
-const gapsOf = (row) => count(Array.isArray(row.open_gaps) ? row.open_gaps.length : row.open_gaps);

@@ -63,7 +63,7 @@ export function open({ scope, root }) {
   );
 }
 
-const reached = (data) => [data.state, data.reason ?? data.why].filter(Boolean).join(": ");
+const reached = (data) => [data.state, data.why].filter(Boolean).join(": ");
 
 function subscribe({ exchange, market, symbol, channels }, act) {
   const body = { exchange, market, symbol, ...(channels?.length ? { channels } : {}) };
@@ -137,7 +137,7 @@ function addForm(scope, act) {
 function showExchanges(node, found, act) {
   const order = (exchange, what) => async () => {
     if (what === "stop" && !(await confirm(`Stop collecting everything of ${exchange}?`, `Stop ${exchange}`))) return;
-    act((signal) => ask(`collectors/${encodeURIComponent(exchange)}/${what}`, { method: "POST", signal }), () => `${exchange}: ${what === "stop" ? "stopped" : "started"}.`);
+    act((signal) => ask(`collectors/${encodeURIComponent(exchange)}/${what}`, { method: "POST", signal }), (changed) => `${exchange}: ${changed.length} ${what === "stop" ? "stopped" : "started"}.`);
   };
   const rows = found.map(({ exchange, markets }) => {
     const collecting = markets.reduce((sum, each) => sum + (Number(each.collecting) || 0), 0);

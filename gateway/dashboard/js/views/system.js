@@ -59,7 +59,7 @@ export function open({ scope, root }) {
     feed.ping();
     scope.draw(render);
   });
-  scope.poll(STORED_MS, (signal) => ask("stats", { signal }), ({ data }) => tables.stored.setRows(storedRows(data)));
+  scope.poll(STORED_MS, (signal) => ask("stats", { signal }), ({ data }) => tables.stored.setRows(data.tables.map((row) => ({ ...row, id: row.table }))));
 }
 
 const panel = (title, table) => el("section", { class: "panel", "aria-label": title }, el("header", {}, el("h2", {}, title)), table.node);
@@ -139,16 +139,4 @@ function showDependencies(node, { ready, dependencies }) {
       el("span", { class: ok ? "badge good" : "badge bad", title: message || null }, ok ? name : `${name}: ${message}`),
     ),
   );
-}
-
-/** Rows by table, whatever the answer calls the list. */
-function storedRows({ tables = {} }) {
-  const rows = Array.isArray(tables) ? tables : Object.entries(tables).map(([table, said]) => ({ table, ...said }));
-  return rows.map((row) => ({
-    id: row.table ?? row.name,
-    table: row.table ?? row.name,
-    rows: row.rows,
-    bytes: row.bytes ?? row.bytes_on_disk,
-    newest: row.newest ?? row.newest_time,
-  }));
 }
