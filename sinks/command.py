@@ -11,7 +11,8 @@ __all__ = ["sink"]
 def sink() -> None:
     """Store events in ClickHouse, exactly once, until SIGINT or SIGTERM.
 
-    Reads the event topics (trades, spreads, book_snapshots, tickers, klines, derivatives, liquidations, gaps, instruments) and
+    Reads the event topics (trades, spreads, book_snapshots, tickers, klines, derivatives, liquidations, gaps, instruments; of
+    watchers: consolidated, alerts) and
     fills the tables of the same names, which it makes where they are missing, as it adds columns that an older one lacks. Records that cannot be stored go to <topic>.dlq with the reason. Any number of sinks share the work:
     start the command again, here or elsewhere. While ClickHouse, the registry or Kafka does not answer, it waits.
 

@@ -31,7 +31,7 @@ from bookmill.errors import RefusedError
 from bookmill.kafka import client_config
 from bookmill.settings import MarketSettings, Settings
 from schemas.admin import ensure_topics
-from schemas.catalogue import BOOK_SNAPSHOTS, CHECKPOINTS, EVENT_TOPICS, GAPS, SPREADS, TRADES, raw
+from schemas.catalogue import BOOK_SNAPSHOTS, CHECKPOINTS, EVENT_TOPICS, GAPS, SPREADS, TABLE_TOPICS, TRADES, raw
 from sinks.client import Store, connect
 from sinks.progress import Progress
 from sinks.tables import create_tables, statements
@@ -262,7 +262,7 @@ def test_each_kind_of_damage_is_named_and_a_rebuild_beside_a_running_sink_mends_
     assert found.frames.total() == pipeline.written
     assert pipeline.count("trades", "source_topic = 'old.raw.binance.spot'") == 1
     assert of(found, "trades").stored == pipeline.count("trades") - 1
-    assert pipeline.tables() == {*(topic.name for topic in EVENT_TOPICS), "instruments", "gaps_now"}
+    assert pipeline.tables() == {*(topic.name for topic in TABLE_TOPICS), "gaps_now"}
 
 
 def test_the_whole_raw_topic_processed_again_changes_nothing(pipeline: Pipeline) -> None:
