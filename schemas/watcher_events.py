@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from schemas.codec import decimal_bytes, long_bytes, optional_decimal_bytes, optional_text_bytes, text_bytes
@@ -71,15 +72,18 @@ class AlertEvent(NamedTuple):
         return f"{self.rule}:{self.trigger}"
 
 
+_name = lru_cache(maxsize=1 << 14)(text_bytes)
+"""Of what is written again and again: exchanges, markets, symbols, topics."""
+
+
+@lru_cache(maxsize=64)
 def _head(schema_id: int) -> bytes:
     return struct.pack(">bI", 0, schema_id)
 
 
 def _tail(receive_micros: int, source: Source) -> bytes:
     topic, partition, offset, index = source
-    return b"".join(
-        (long_bytes(receive_micros), text_bytes(topic), *map(long_bytes, (partition, offset, index)))
-    )
+    return b"".join((long_bytes(receive_micros), _name(topic), *map(long_bytes, (partition, offset, index))))
 
 
 def top_value(
@@ -98,7 +102,7 @@ def top_value(
     return b"".join(
         (
             _head(schema_id),
-            *map(text_bytes, (exchange, market, symbol, origin)),
+            *map(_name, (exchange, market, symbol, origin)),
             BOOLEANS[live],
             *map(optional_decimal_bytes, top),
             _tail(receive_micros, source),
@@ -122,8 +126,8 @@ def consolidated_value(
     return b"".join(
         (
             _head(schema_id),
-            text_bytes(symbol),
-            text_bytes(kind),
+            _name(symbol),
+            _name(kind),
             *_side(bid),
             *_side(ask),
             *map(optional_decimal_bytes, (*measures, cross_bps)),
@@ -140,8 +144,8 @@ def _side(best: Best | None) -> tuple[bytes, ...]:
     return (
         b"\x02" + decimal_bytes(price),
         b"\x02" + decimal_bytes(quantity),
-        b"\x02" + text_bytes(exchange),
-        b"\x02" + text_bytes(market),
+        b"\x02" + _name(exchange),
+        b"\x02" + _name(market),
     )
 
 

@@ -7,9 +7,10 @@ it shall begin.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from confluent_kafka import (
@@ -17,6 +18,7 @@ from confluent_kafka import (
     OFFSET_END,
     Consumer,
     ConsumerGroupTopicPartitions,
+    KafkaError,
     KafkaException,
     Message,
     TopicPartition,
@@ -31,7 +33,19 @@ from streams.watcher.judging import Packed, unpack
 __all__ = ["Restored", "begin", "restore"]
 
 _log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
 _TIMEOUT_S = 30.0
+_PAUSE_S = 0.2
+_PASSING = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NON_EMPTY_GROUP,
+        KafkaError.UNKNOWN_MEMBER_ID,
+    }
+)
 
 
 @dataclass
@@ -60,22 +74,38 @@ def begin(
             for topic in topics
             for partition in consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions
         ]
-        unsaid = [tp for tp, (offset, _) in _committed(consumer, tps).items() if offset < 0]
-        if not unsaid:
-            return
-        ends = ranges.offsets(consumer, unsaid, OFFSET_END)
         since_ms = time.time_ns() // 1_000_000 - int(begin_s * 1000)
-        found = ranges.offsets(consumer, [tp for tp in unsaid if tp.topic not in at_end], since_ms)
-        starts = {tp: at if at >= 0 else ends[tp] for tp, at in (ends | found).items()}
-        places = [TopicPartition(tp.topic, tp.partition, at) for tp, at in starts.items()]
-        [answer] = admin.alter_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, places)], request_timeout=_TIMEOUT_S
-        ).values()
-        answer.result(_TIMEOUT_S)
+        # Another watcher that starts beside us may say it first, and join.
+        _patiently(lambda: _say(consumer, admin, group, tps, set(at_end), since_ms))
     except KafkaException as error:
-        raise UnavailableError(f"Where the group {group} begins cannot be said: {error}.") from error
+        raise UnavailableError(
+            f"Where the group {group} begins cannot be said: {error.args[0].str()}."
+        ) from error
     finally:
         consumer.close()
+
+
+def _say(
+    consumer: Consumer,
+    admin: AdminClient,
+    group: str,
+    tps: Sequence[TP],
+    at_end: AbstractSet[str],
+    since_ms: int,
+) -> None:
+    unsaid = [tp for tp, (offset, _) in _committed(consumer, tps).items() if offset < 0]
+    if not unsaid:
+        return
+    ends = ranges.offsets(consumer, unsaid, OFFSET_END)
+    found = ranges.offsets(consumer, [tp for tp in unsaid if tp.topic not in at_end], since_ms)
+    starts = {tp: at if at >= 0 else ends[tp] for tp, at in (ends | found).items()}
+    places = [TopicPartition(tp.topic, tp.partition, at) for tp, at in starts.items()]
+    [answer] = admin.alter_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group, places)], request_timeout=_TIMEOUT_S
+    ).values()
+    for place in answer.result(_TIMEOUT_S).topic_partitions:
+        if place.error is not None:
+            raise KafkaException(place.error)
 
 
 def restore(
@@ -94,7 +124,7 @@ def restore(
     found = Restored()
     consumer = _consumer(config, group)
     try:
-        found.committed = _committed(consumer, tps)
+        found.committed = _patiently(lambda: _committed(consumer, tps))
         found.ends = ranges.offsets(consumer, list(tps), OFFSET_END)
         of_tops = [tp for tp in tps if tp.topic == tops]
         places = [*of_tops, *(TP(checkpoints, each) for each in sorted({tp.partition for tp in tps}))]
@@ -132,6 +162,18 @@ def _take(found: Restored, record: Message, incarnations: Mapping[str, str]) -> 
         topic, ""
     ):  # else it is of a topic that was deleted and made anew
         found.packed[place] = packed
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """Ask again while the group's coordinator is being found, or begins to serve the group."""
+    until_s = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _PASSING or time.monotonic() > until_s:
+                raise
+            time.sleep(_PAUSE_S)
 
 
 def _consumer(config: Mapping[str, Any], group: str) -> Consumer:

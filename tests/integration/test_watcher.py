@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -11,8 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
+import httpx2
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
@@ -20,6 +23,8 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from bookmill.addresses import resolve
 from bookmill.kafka import client_config
 from bookmill.settings import Settings
+from gateway.app import create_app
+from gateway.assembly import prepare
 from schemas.admin import ensure_topics
 from schemas.alert_rules import rule_from
 from schemas.alert_store import open_store
@@ -238,3 +243,112 @@ def test_the_best_of_all_and_alerts_are_said_once_each_through_a_kill(
     ]
     for states in silent(settings).values():
         assert states == ["fired", "cleared"] * (len(states) // 2) + ["fired"]
+
+    rows = len(said) + len(alerts)
+    with RunningPart(["sink"], environment(settings), tmp_path / "sink.log") as sink:
+        wait_until(lambda: sink.status().get("rows", 0) >= rows and sink.status()["lag"] == 0, "all stored")
+        assert sink.status()["rows"] == rows
+        assert sink.status()["dead_letters"] == 0
+        assert sink.stop() == 0
+    asyncio.run(compare_with_the_gateway(settings, alerts))
+
+
+def shares(settings: Settings) -> list[dict[str, frozenset[int]]]:
+    """Partitions by topic of each watcher in the group."""
+    group = settings.kafka.topic_prefix + settings.watcher.group
+    admin = AdminClient(client_config(settings.kafka, settings.kafka.bootstrap_servers or ""))
+    found: list[dict[str, frozenset[int]]] = []
+    for member in admin.describe_consumer_groups([group])[group].result(10).members:
+        mine: dict[str, set[int]] = {}
+        for place in member.assignment.topic_partitions:
+            mine.setdefault(place.topic, set()).add(place.partition)
+        found.append({topic: frozenset(numbers) for topic, numbers in mine.items()})
+    return found
+
+
+async def compare_with_the_gateway(settings: Settings, alerts: Sequence[dict[str, Any]]) -> None:
+    """Rules and alerts over REST: what was made, and what the topic says, page by page."""
+    context = await asyncio.to_thread(prepare, settings)
+    transport = httpx2.ASGITransport(create_app(context), client=("127.0.0.1", 50_000))
+    async with (
+        context.running(),
+        httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8400/api/v1/alerts") as http,
+    ):
+        for _ in range(300):
+            if len(context.live.alert_rules) == 3:
+                break
+            await asyncio.sleep(0.1)
+        found = (await http.get("/rules")).json()["data"]
+        assert [one["id"] for one in found] == ["cross", "level", "silent"]
+        made = await http.post("/rules", json={"condition": {"kind": "gap_opened"}, "id": "more"})
+        assert made.status_code == 201
+        changed = await http.put("/rules/more", json={"condition": {"kind": "gap_opened"}, "on": False})
+        assert changed.json()["data"]["on"] is False
+        stored = await asyncio.to_thread(context.alert_rules.get, "more")
+        assert stored is not None
+        assert not stored.rule.on
+        assert (await http.delete("/rules/more")).status_code == 200
+        assert (await http.get("/rules/more")).status_code == 404
+        pages: list[dict[str, Any]] = []
+        cursor = ""
+        while cursor is not None:
+            answer = (
+                await http.get("", params={"limit": 2, **({"cursor": cursor} if cursor else {})})
+            ).json()
+            pages += answer["data"]
+            cursor = answer["next"]
+        assert {(one["alert"], one["state"]) for one in pages} == {
+            (one["alert"], one["state"]) for one in alerts
+        }
+        assert len(pages) == len(alerts)
+        [fired] = (await http.get("", params={"rule": "level", "state": "fired"})).json()["data"]
+        assert (fired["value"], fired["threshold"], fired["instrument"]) == (
+            "101",
+            "100",
+            "binance.spot.BTC-USDT",
+        )
+
+
+@pytest.mark.slow
+def test_watchers_share_whole_partitions_and_one_takes_over_when_the_other_is_killed(
+    settings: Settings, tmp_path: Path
+) -> None:
+    addresses = resolve(settings)
+    ensure_topics(settings.kafka, addresses.kafka, EVENT_TOPICS)
+    with client(settings.registry, addresses.registry) as registry:
+        ids = register(registry, addresses.registry, EVENT_TOPICS, prefix=settings.kafka.topic_prefix)
+    producer = Producer({**client_config(settings.kafka, addresses.kafka), "linger.ms": 0})
+    binance, okx = (Market(settings, ids, producer, exchange) for exchange in ("binance", "okx"))
+    chosen = environment(settings, watcher__session_timeout_s="6", watcher__stale_after_s="300")
+    with (
+        RunningPart(["watcher"], chosen, tmp_path / "one.log") as one,
+        RunningPart(["watcher"], chosen, tmp_path / "two.log") as two,
+    ):
+        watchers = (one, two)
+        wait_until(
+            lambda: (
+                all(each.status().get("partitions") for each in watchers)
+                and sum(each.status()["partitions"] for each in watchers) == 42
+            ),
+            "both have some",
+            timeout_s=150,
+        )
+        # Whether a feed is silent can be said only by who reads all of it.
+        for share in shares(settings):
+            assert len(set(share.values())) == 1
+            assert len(share) == 7
+        binance.top(100, 101)
+        wait_until(lambda: distinct(settings, "consolidated"), "it is said")
+        busy = one if one.status()["consolidated_events"] else two
+        other = two if busy is one else one
+        busy.kill()
+        okx.top(99, 102)
+        binance.top(100, 103)
+        wait_until(lambda: other.status()["partitions"] == 42, "the other has all", timeout_s=150)
+        wait_until(lambda: len(distinct(settings, "consolidated")) == 3, "all is said")
+        assert other.stop() == 0
+    assert bests(distinct(settings, "consolidated")) == [
+        (100, "binance", 101, "binance", 1),
+        (100, "binance", 101, "binance", 2),
+        (100, "binance", 102, "okx", 2),
+    ]
