@@ -65,4 +65,4 @@ class BookUpdates:
 
 
 def _columns(levels: Sequence[Level]) -> Levels:
-    return [price for price, _ in levels], [quantity for _, quantity in levels]
+    return tuple(zip(*levels, strict=True)) if levels else _NONE  # type: ignore[return-value]  # two of them
