@@ -160,7 +160,8 @@ class Session:
             self._outlet.end(SLOW, "slow for too long")
 
     def end(self, code: int, reason: str) -> None:
-        """End the connection."""
+        """End the connection behind what waits, as far as there is room for it."""
+        self._write_waiting()
         self._outlet.end(code, reason)
 
     def flush(self) -> None:

@@ -14,14 +14,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from bookmill.addresses import Addresses
-from bookmill.settings import GatewaySettings, Settings
-from gateway.assembly import create_context
 from gateway.context import Context
 from gateway.serving import GatewayServer, uvicorn_config
 from tests.unit.gateway.clients import Events, apply
+from tests.unit.gateway.material import gateway
 
-NOWHERE = Addresses("127.0.0.1:1", "http://127.0.0.1:1", "http://127.0.0.1:1")
 TIMEOUT_S = 20
 
 
@@ -41,9 +38,8 @@ class Served:
 
 
 @asynccontextmanager
-async def served(**gateway: Any) -> AsyncIterator[Served]:
-    settings = Settings(gateway=GatewaySettings(port=0, **gateway))
-    context = create_context(settings, NOWHERE, subscriptions_schema_id=1)
+async def served(**settings: Any) -> AsyncIterator[Served]:
+    context = gateway(port=0, **settings)
     context.entered = [context.hub]
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
@@ -85,8 +81,8 @@ async def code_of(client: ClientConnection) -> int | None:
 @pytest.mark.parametrize("compression", ["deflate", None])
 def test_a_book_at_two_rates_is_that_of_rest(compression: str | None) -> None:
     async def test() -> None:
-        async with served() as gateway, gateway.connect(compression=compression) as client:
-            book, events = gateway.events.key, gateway.events
+        async with served() as there, there.connect(compression=compression) as client:
+            book, events = there.events.key, there.events
             welcome = await told(client)
             assert (welcome["type"], welcome["heartbeat_s"]) == ("welcome", 15.0)
             each = await ask(client, op="subscribe", channel="book", instrument=book, id=1)
@@ -103,10 +99,10 @@ def test_a_book_at_two_rates_is_that_of_rest(compression: str | None) -> None:
                 seqs[message["sid"]] = message["seq"]
             for number in range(100):
                 levels = [(price, (number * price) % 7) for price in range(1, 60)]
-                gateway.take("book_updates", events.update("delta", levels))
+                there.take("book_updates", events.update("delta", levels))
                 await asyncio.sleep(0)
             counts = dict.fromkeys(books, 0)
-            now = gateway.context.books.get(book)
+            now = there.context.books.get(book)
             assert now is not None
             while set(seqs.values()) != {now.seq}:
                 message = await told(client)
@@ -117,7 +113,7 @@ def test_a_book_at_two_rates_is_that_of_rest(compression: str | None) -> None:
             assert counts[each["sid"]] == 100
             assert counts[some["sid"]] < 50
             async with httpx2.AsyncClient() as http:
-                path = f"http://127.0.0.1:{gateway.port}/api/v1/orderbook/{book.replace('.', '/', 2)}"
+                path = f"http://127.0.0.1:{there.port}/api/v1/orderbook/{book.replace('.', '/', 2)}"
                 whole, best = [(await http.get(path + query)).json()["data"] for query in ("", "?depth=50")]
             assert (whole["seq"], whole["epoch"]) == (now.seq, welcome["epoch"])
             for rest, sid in ((whole, each["sid"]), (best, some["sid"])):
@@ -129,7 +125,7 @@ def test_a_book_at_two_rates_is_that_of_rest(compression: str | None) -> None:
 
 def test_what_is_wrong_is_answered_and_the_next_message_understood() -> None:
     async def test() -> None:
-        async with served() as gateway, gateway.connect() as client:
+        async with served() as there, there.connect() as client:
             await told(client)
             for text, code in (
                 ("{", "bad_request"),
@@ -145,11 +141,11 @@ def test_what_is_wrong_is_answered_and_the_next_message_understood() -> None:
                 assert (answer["type"], answer["error"]["code"]) == ("error", code)
             assert answer["id"] is None
             assert (await ask(client, op="ping", id=5))["type"] == "pong"
-            gateway.take("trades", gateway.events.trade(1))
+            there.take("trades", there.events.trade(1))
             await client.send("subscribe:BTCUSDT")
             assert [(await told(client))["channel"] for _ in range(3)] == ["prices", "trades", "trades"]
-            assert gateway.context.hub.subscriptions == 2
-        assert gateway.context.hub.subscriptions == 0
+            assert there.context.hub.subscriptions == 2
+        assert there.context.hub.subscriptions == 0
 
     run(test)
 
@@ -157,15 +153,15 @@ def test_what_is_wrong_is_answered_and_the_next_message_understood() -> None:
 def test_who_breaks_the_rules_is_closed_with_the_reason() -> None:
     async def test() -> None:
         limits = {"max_body_kib": 1, "rate_per_s": 1, "rate_burst": 5, "max_clients": 1}
-        async with served(**limits) as gateway:
+        async with served(**limits) as there:
             for said, code in ((b"\x00", 1003), ("x" * 2000, 1009)):
-                async with gateway.connect() as client:
+                async with there.connect() as client:
                     await client.send(said)
                     assert await code_of(client) == code
-                while gateway.context.hub.clients:
+                while there.context.hub.clients:
                     await asyncio.sleep(0.01)
-            async with gateway.connect() as client:
-                async with gateway.connect() as second:
+            async with there.connect() as client:
+                async with there.connect() as second:
                     assert await code_of(second) == 1013
                 for _ in range(6):
                     await client.send("ping")
@@ -176,30 +172,30 @@ def test_who_breaks_the_rules_is_closed_with_the_reason() -> None:
 
 def test_a_client_that_does_not_read_is_given_up_alone() -> None:
     async def test() -> None:
-        async with served(client_buffer=20, slow_close_s=0.5, heartbeat_s=2) as gateway:
-            book = gateway.events.key
+        async with served(client_buffer=20, slow_close_s=0.5, heartbeat_s=2) as there:
+            book = there.events.key
             small = socket.socket()
             small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            small.connect(("127.0.0.1", gateway.port))
+            small.connect(("127.0.0.1", there.port))
             small.setblocking(False)
             async with (
-                gateway.connect(sock=small, max_queue=1, compression=None, close_timeout=0.1) as lazy,
-                gateway.connect() as keen,
+                there.connect(sock=small, max_queue=1, compression=None, close_timeout=0.1) as lazy,
+                there.connect() as keen,
             ):
                 for client in (lazy, keen):
                     await client.send(f"subscribe:book:{book}")
                 heard = asyncio.create_task(_all(keen))
-                hub = gateway.context.hub
+                hub = there.context.hub
                 number = 0
                 while not hub.traffic.closed_slow:
                     number += 1
                     levels = [(price, number % 5 + 1) for price in range(1, 500)]
-                    gateway.take("book_updates", gateway.events.update("delta", levels))
+                    there.take("book_updates", there.events.update("delta", levels))
                     await asyncio.sleep(0.005)
                 assert hub.traffic.slowed
                 while hub.clients == 2:
                     await asyncio.sleep(0.01)
-                now = gateway.context.books.get(book)
+                now = there.context.books.get(book)
                 assert now is not None
                 seq = now.seq
                 await keen.close()
@@ -218,8 +214,8 @@ async def _all(client: ClientConnection) -> list[dict[str, Any]]:
 
 def test_nobody_is_there_who_answers_no_ping() -> None:
     async def test() -> None:
-        async with served(heartbeat_s=0.1) as gateway:
-            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        async with served(heartbeat_s=0.1) as there:
+            reader, writer = await asyncio.open_connection("127.0.0.1", there.port)
             writer.write(
                 b"GET /api/v1/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                 b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -229,7 +225,7 @@ def test_nobody_is_there_who_answers_no_ping() -> None:
                 said += await reader.read(1000)
             assert said.endswith(b"no answer to pings")
             assert (4000).to_bytes(2) in said
-            while gateway.context.hub.clients:
+            while there.context.hub.clients:
                 await asyncio.sleep(0.01)
             writer.close()
 
@@ -238,8 +234,8 @@ def test_nobody_is_there_who_answers_no_ping() -> None:
 
 def test_a_gateway_that_stops_says_so() -> None:
     async def test() -> None:
-        async with served() as gateway:
-            client = await gateway.connect(subprotocols=["bookmill"])
+        async with served() as there:
+            client = await there.connect(subprotocols=["bookmill"])
             assert client.subprotocol == "bookmill"
             await told(client)
         assert await code_of(client) == 1001
