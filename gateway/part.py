@@ -119,10 +119,12 @@ class GatewayPart(Collector):
 
     async def _tick(self) -> None:
         log_at_s = time.monotonic() + self._log_interval_s
+        second = int(time.time())
         while True:
-            now_s = time.time()
-            await asyncio.sleep(1 - now_s % 1)
-            self._live.tick(int(now_s))
+            # A timer may ring a little early: which second is over is counted, unless the clock was set or we were late.
+            await asyncio.sleep(second + 1 - time.time())
+            self._live.tick(second)
+            second = max(second + 1, int(time.time()))
             if time.monotonic() >= log_at_s:
                 log_at_s += self._log_interval_s
                 _log.info("statistics", part="gateway", **self.state(), **self.counters())

@@ -322,13 +322,3 @@ def test_a_gateway_that_is_started_anew_knows_the_same(pipeline: Pipeline) -> No
     pipeline.gateway.restart()
     wait_until(lambda: pipeline.address and pipeline.get("/health").status_code == 200, "it is ready again")
     assert known() == before
-
-
-def test_two_gateways_do_not_share_a_port(pipeline: Pipeline) -> None:
-    second = pipeline.part(
-        "gateway",
-        environment={**pipeline.environment, "BOOKMILL_GATEWAY__PORT": pipeline.address.rpartition(":")[2]},
-    )
-    assert second.process.wait(30) == 1
-    assert "BOOKMILL_GATEWAY__PORT" in second.log
-    assert "Traceback" not in second.log

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 import socket
+import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import httpx2
 import pytest
+import trustme
 
 from bookmill.errors import ConfigurationError, PortInUseError
 from bookmill.settings import GatewaySettings
-from gateway.serving import address_of, listen, uvicorn_config
+from gateway.context import Context
+from gateway.serving import GatewayServer, address_of, listen, uvicorn_config
 from tests.unit.gateway.material import gateway
 
 
@@ -45,3 +53,58 @@ def test_a_certificate_that_is_none_is_said_to_be_none(tmp_path: Path) -> None:
     context = gateway(tls_certificate=tmp_path / "empty.pem")
     with pytest.raises(ConfigurationError, match="tls_certificate"):
         uvicorn_config(context)
+
+
+def served(context: Context, use: Callable[[str, GatewayServer], Awaitable[None]]) -> None:
+    """Serve without any other side, as a process does, until told to stop."""
+    context.entered.clear()
+    settings = context.settings.gateway
+
+    async def both() -> None:
+        with listen(settings) as listening:
+            server = GatewayServer(uvicorn_config(context), context)
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            while not server.started:
+                await asyncio.sleep(0.01)
+            await use(address_of(settings, listening), server)
+            await asyncio.wait_for(serving, 20)
+
+    asyncio.run(both())
+
+
+def test_sigterm_ends_it_after_what_it_was_answering() -> None:
+    async def use(address: str, _: GatewayServer) -> None:
+        async with httpx2.AsyncClient(base_url=address) as client:
+            assert (await client.get("/health/live")).status_code == 200
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    served(gateway(port=0), use)
+
+
+def test_a_failure_in_the_background_ends_it() -> None:
+    context = gateway(port=0)
+
+    async def use(_: str, __: GatewayServer) -> None:
+        context.failure.note(ZeroDivisionError())
+
+    served(context, use)
+    assert isinstance(context.failure.error, ZeroDivisionError)
+
+
+def test_tls_by_settings(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "chain.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    trusted = ssl.create_default_context()
+    authority.configure_trust(trusted)
+
+    async def use(address: str, server: GatewayServer) -> None:
+        assert address.startswith("https://127.0.0.1:")
+        async with httpx2.AsyncClient(base_url=address, verify=trusted) as client:
+            answer = await client.get("/health/live")
+        assert answer.status_code == 200
+        assert "strict-transport-security" in answer.headers
+        server.should_exit = True
+
+    served(gateway(port=0, tls_certificate=tmp_path / "chain.pem", tls_key=tmp_path / "key.pem"), use)
