@@ -19,6 +19,7 @@ from bookmill.settings import GatewaySettings, Settings
 from gateway.app import create_app
 from gateway.assembly import prepare
 from gateway.context import Context
+from gateway.http_wire import HttpWire
 from gateway.sockets.wire import Wire
 
 __all__ = ["GatewayServer", "address_of", "listen", "run", "uvicorn_config"]
@@ -89,7 +90,7 @@ def uvicorn_config(context: Context) -> uvicorn.Config:
     gateway = context.settings.gateway
     config = uvicorn.Config(
         create_app(context),
-        http="httptools",
+        http=HttpWire,
         lifespan="on",
         log_config=None,
         access_log=False,
