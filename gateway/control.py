@@ -50,7 +50,7 @@ class Control:
     @property
     def buffer(self) -> Buffer:
         """Calls that run."""
-        return Buffer("control_calls", self._running, self._limit, "refuse", self._refused)
+        return Buffer("control calls", self._running, self._limit, "refuse", self._refused)
 
     async def all(self) -> list[Outcome]:
         """Everything that was ever asked for, by key."""

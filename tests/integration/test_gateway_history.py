@@ -146,7 +146,7 @@ def world(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Ite
     settings = isolated(addresses).model_copy(update={"data_dir": folder})
     client = connect(settings.clickhouse, settings.clickhouse.url or "")
     create_tables(client, settings.clickhouse.database, TABLE_TOPICS)
-    context = create_context(settings, addresses, subscriptions_schema_id=1)
+    context = create_context(settings, addresses, subscriptions_schema_id=1, alerts_schema_id=2)
     context.clock = lambda: NOW_US
     made = World(context, create_app(context), client, settings.clickhouse.database)
     draw = random.Random(7)
