@@ -85,7 +85,7 @@ def create_context(
     part = GatewayPart(feed, live, Requests(), log_interval_s=settings.status.log_interval_s)
     books = Books()
     live.observers.append(books.take)
-    hub = Hub(gateway, live, books, now_micros)
+    hub = Hub(gateway, live, books, now_micros, failure.note)
     part.gauges |= {"clients": lambda: hub.clients, "subscriptions": lambda: hub.subscriptions}
     part.buffers.append(hub.buffers)
     dependencies = Dependencies(feed, archive, settings.registry, addresses.registry, client)

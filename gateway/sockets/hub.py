@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from importlib.metadata import version
 from itertools import count
 from statistics import quantiles
@@ -39,11 +38,16 @@ _LATENCIES = 1000
 
 
 class Hub:
-    """Use as an asynchronous context manager. ``status`` is what the channel of that name tells: asked once a second while
-    somebody follows it."""
+    """Use as an asynchronous context manager. ``failed`` is called with what should never happen. ``status`` is what the channel of
+    that name tells: asked once a second while somebody follows it."""
 
     def __init__(
-        self, settings: GatewaySettings, live: LiveState, books: Books, clock: Callable[[], int]
+        self,
+        settings: GatewaySettings,
+        live: LiveState,
+        books: Books,
+        clock: Callable[[], int],
+        failed: Callable[[BaseException], None],
     ) -> None:
         self.status: Callable[[], Awaitable[dict[str, Any]]] | None = None
         self.traffic = Traffic()
@@ -52,6 +56,7 @@ class Hub:
         self._settings = settings
         self._epoch = books.epoch
         self._clock = clock
+        self._failed = failed
         self._board = Board(
             live,
             Sources(live, books, clock, int(settings.stale_after_s * 1_000_000), lambda: self._status),
@@ -76,13 +81,14 @@ class Hub:
 
     async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(each()) for each in (self._watch, self._tell_status)]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def admit(self, outlet: Outlet) -> Session | None:
         """A client has come; None, and the connection ends, where there are too many."""
@@ -210,6 +216,10 @@ class Hub:
         if self._batch_us is not None:
             self._latencies_us.append(self._clock() - self._batch_us)
             self._batch_us = None
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(error)
 
     async def _tell_status(self) -> None:
         while True:

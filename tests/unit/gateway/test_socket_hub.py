@@ -13,12 +13,13 @@ from gateway.sockets.session import Session
 from tests.unit.gateway.clients import Events, Socket
 
 NOW = 1_700_000_000_000_000
+FAILURES: list[BaseException] = []
 
 
 def hub(**settings: Any) -> tuple[Hub, LiveState, Events]:
     live, books, events = LiveState(recent_trades=100), Books(), Events(start_us=NOW)
     live.observers.append(books.take)
-    made = Hub(GatewaySettings(**settings), live, books, lambda: NOW + 50_000)
+    made = Hub(GatewaySettings(**settings), live, books, lambda: NOW + 50_000, FAILURES.append)
     live.take("book_updates", events.update("image", [(9, 1)], [(11, 1)]))
     return made, live, events
 
@@ -128,5 +129,19 @@ def test_a_symbol_stands_for_prices_and_trades_of_all_its_instruments() -> None:
         made.take(session, "unsubscribe:BTC-USDT")
         [error] = await heard(socket, 1)
         assert error["error"]["message"] == "There is no subscription of prices of *.*.BTC-USDT."
+
+    asyncio.run(test())
+
+
+def test_what_should_never_happen_is_told() -> None:
+    async def test() -> None:
+        made, _, _ = hub()
+        made.status = lambda: asyncio.sleep(0, {}["nothing"])
+        async with made:
+            session, _ = client(made)
+            made.take(session, "subscribe:status")
+            while not FAILURES:
+                await asyncio.sleep(0.01)
+        assert isinstance(FAILURES.pop(), KeyError)
 
     asyncio.run(test())
