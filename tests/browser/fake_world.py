@@ -15,6 +15,8 @@ __all__ = ["Instrument", "World", "iso", "text"]
 
 _LEVELS = 250
 _STALE_MS = 15_000
+_EXACT = Decimal("1e-18")
+"""Contracts in base units have as many places as there are."""
 _VENUES = (("binance", "spot"), ("binance", "usdm"), ("kraken", "spot"), ("okx", "swap"))
 _BASES = {
     "BTC": ("64250.1", "0.1"),
@@ -123,7 +125,8 @@ class Instrument:
         }
 
     def _size(self, ticks: int) -> str:
-        return text(Decimal(self.sizes.setdefault(ticks, 500 + (ticks * 7919) % 20_000)) / 10_000)
+        size = Decimal(self.sizes.setdefault(ticks, 500 + (ticks * 7919) % 20_000)) / 10_000
+        return text((size / 7).quantize(_EXACT)) if self.market == "swap" else text(size)
 
     def age(self) -> dict[str, Any]:
         """Its age as live values carry it."""

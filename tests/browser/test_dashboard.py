@@ -155,6 +155,14 @@ def plain(shown: str) -> str:
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
+def test_long_quantities_are_cut_and_whole_in_the_tooltip(watched: Watched, moving: FakeGateway) -> None:
+    page = opened(watched, moving.address, "#/book/okx.swap.BTC-USDT")
+    sizes = page.locator(".ladder .bids tr:visible td:nth-of-type(1)")
+    expect(sizes.first).to_have_text(re.compile(r"^\d\.\d{8}$"))
+    expect(sizes.first).to_have_attribute("title", re.compile(r"^\d\.\d{15,18}$"))
+    assert sizes.evaluate_all("cells => cells.every(cell => cell.scrollWidth <= cell.clientWidth)")
+
+
 def test_a_book_that_is_not_live_says_so(watched: Watched, moving: FakeGateway) -> None:
     page = opened(watched, moving.address, f"#/book/{BITCOIN}")
     expect(page.locator(".panel .badge.good")).to_have_text("live")

@@ -60,7 +60,12 @@ export function padded(text, places) {
   return (text.includes(".") ? text : `${text}.`) + "0".repeat(missing);
 }
 
-/** At most so many places (cut, not rounded), and a space between thousands: for sums and volumes. */
+/** At most so many places, cut, not rounded. */
+export function clipped(text, places) {
+  return placesOf(text) <= places ? text : text.slice(0, text.length - placesOf(text) + places);
+}
+
+/** The same without zeros at its end, and with a space between thousands: for sums and volumes. */
 export function shortened(text, places) {
   const [whole, fraction = ""] = text.split(".");
   const kept = fraction.slice(0, places).replace(/0+$/, "");

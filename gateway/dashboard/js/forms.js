@@ -66,7 +66,7 @@ export function stateClass(state) {
 
 /** The class of a signed decimal text: rising, falling or neither. */
 export function signClass(text) {
-  if (!text || /^-?0*\.?0*$/.test(text)) return "";
+  if (!text || /^(-?[0.]*|–)$/.test(text)) return "";
   return text.startsWith("-") ? "down" : "up";
 }
 
@@ -74,4 +74,7 @@ export function signClass(text) {
 export const cut = (text, places) => (text === null || text === undefined ? "–" : shortened(String(text), places));
 
 /** The same with its sign, also when positive. */
-export const signed = (text, places) => (signClass(text) === "up" ? `+${cut(text, places)}` : cut(text, places));
+export function signed(text, places) {
+  const shown = cut(text, places);
+  return signClass(shown) === "up" ? `+${shown}` : shown;
+}

@@ -1,7 +1,7 @@
 // What every view of one instrument begins with: its best prices, last trade, state and age.
 
 import { el, figures, setClass, setText } from "./dom.js";
-import { age, stateClass } from "./forms.js";
+import { age, cut, stateClass } from "./forms.js";
 import { ageOf, heard, isStale } from "./fresh.js";
 
 const RATE = 4;
@@ -31,7 +31,7 @@ export function headline({ scope, instrument, chooser }, onPrice = () => {}) {
     list.set("bid", price.bid_price, "up");
     list.set("ask", price.ask_price, "down");
     list.set("mid", price.mid);
-    list.set("bps", price.spread_bps);
+    list.set("bps", cut(price.spread_bps, 4));
     list.set("last", price.last_price);
     list.set("age", age(ageOf(price)));
     setText(state, price.state ?? "no book");

@@ -1,9 +1,10 @@
 // The ladder: asks above, bids below, the best of each in the middle; price, size and the sum from the best on, with bars.
 
-import { padded, placesOf, plotted, scaled, textOf } from "./decimals.js";
-import { el, setText, show } from "./dom.js";
+import { clipped, padded, placesOf, plotted, scaled, textOf } from "./decimals.js";
+import { el, setText, setTitle, show } from "./dom.js";
 
 const MOST = 40;
+const SIZE_PLACES = 8;
 
 class Row {
   constructor(side) {
@@ -19,8 +20,10 @@ class Row {
     show(this.node, level !== null);
     if (!level) return;
     setText(this.price, padded(level.price, places));
-    setText(this.size, padded(level.quantity, sizePlaces));
-    setText(this.total, padded(level.total, sizePlaces));
+    setText(this.size, padded(clipped(level.quantity, SIZE_PLACES), sizePlaces));
+    setText(this.total, padded(clipped(level.total, SIZE_PLACES), sizePlaces));
+    setTitle(this.size, level.quantity);
+    setTitle(this.total, level.total);
     const width = `scaleX(${share.toFixed(3)})`;
     if (this.width !== width) this.bar.style.transform = this.width = width;
   }
@@ -52,7 +55,7 @@ export class Ladder {
     const shown = [bids, asks].map((levels) => totalled(levels.slice(0, depth)));
     const all = [...shown[0], ...shown[1]];
     const places = Math.max(0, ...all.map((each) => placesOf(each.price)));
-    const sizePlaces = Math.max(0, ...all.map((each) => Math.max(placesOf(each.quantity), placesOf(each.total))));
+    const sizePlaces = Math.min(SIZE_PLACES, Math.max(0, ...all.map((each) => Math.max(placesOf(each.quantity), placesOf(each.total)))));
     const largest = Math.max(Number.MIN_VALUE, ...all.map((each) => plotted(each.quantity)));
     [this.#bids, this.#asks].forEach((rows, side) => {
       rows.forEach((row, at) => {

@@ -54,7 +54,7 @@ export function open(view) {
       none.hidden = all.length > 0;
       if (!begun && all.length) {
         begun = true;
-        chart.timeScale().setVisibleLogicalRange({ from: Math.max(0, all.length - SEEN), to: all.length + ROOM });
+        chart.timeScale().setVisibleLogicalRange({ from: all.length - SEEN, to: all.length + ROOM });
       }
     } else if (bars.last) {
       candles.update(candle(bars.last));

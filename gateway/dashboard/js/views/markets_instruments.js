@@ -46,7 +46,7 @@ const COLUMNS = [
     text: (row) => signed(row.change_percent, 2),
     hint: (row) => row.change_percent,
     order: (row) => row.change_percent,
-    kind: (row) => signClass(row.change_percent),
+    kind: (row) => signClass(cut(row.change_percent, 2)),
   },
   {
     key: "volume",

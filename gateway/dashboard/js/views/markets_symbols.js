@@ -30,7 +30,7 @@ const COLUMNS = [
     text: (row) => signed(row.cross_bps, 3),
     hint: (row) => row.cross_bps,
     order: (row) => row.cross_bps,
-    kind: (row) => signClass(row.cross_bps),
+    kind: (row) => signClass(cut(row.cross_bps, 3)),
   },
   {
     key: "venues",

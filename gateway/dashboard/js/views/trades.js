@@ -1,6 +1,6 @@
 // Trades: the tape of one instrument, newest first, as they come.
 
-import { padded, placesOf, product, scaled, shortened, textOf } from "../decimals.js";
+import { clipped, padded, placesOf, product, scaled, shortened, textOf } from "../decimals.js";
 import { el, figures, setText } from "../dom.js";
 import { count, timeOfDay } from "../forms.js";
 import { headline } from "../headline.js";
@@ -8,6 +8,7 @@ import { Table } from "../table.js";
 
 const MOST = 500;
 const RATE = 8;
+const SIZE_PLACES = 8;
 
 export function open(view) {
   const { scope, root, instrument } = view;
@@ -24,7 +25,7 @@ export function open(view) {
       { key: "time", title: "Time (UTC)", kind: () => "time", text: (row) => timeOfDay(row.exchange_time ?? row.receive_time), hint: (row) => `received ${row.receive_time}` },
       { key: "side", title: "Side", text: (row) => row.side, kind: sideClass },
       { key: "price", title: "Price", right: true, text: (row) => padded(row.price, places), kind: sideClass },
-      { key: "size", title: "Size", right: true, text: (row) => padded(row.quantity, sizePlaces) },
+      { key: "size", title: "Size", right: true, text: (row) => padded(clipped(row.quantity, SIZE_PLACES), sizePlaces), hint: (row) => row.quantity },
       { key: "value", title: "Value", right: true, wide: true, text: (row) => row.value },
       { key: "number", title: "Trade", right: true, wide: true, text: (row) => row.trade_id ?? "–", kind: () => "muted" },
     ],
@@ -50,7 +51,7 @@ export function open(view) {
   const add = (arrived) => {
     for (const trade of arrived) {
       places = Math.max(places, placesOf(trade.price));
-      sizePlaces = Math.max(sizePlaces, placesOf(trade.quantity));
+      sizePlaces = Math.min(SIZE_PLACES, Math.max(sizePlaces, placesOf(trade.quantity)));
       trade.id = (numbered += 1);
       trade.value = shortened(product(trade.price, trade.quantity), 2);
     }
