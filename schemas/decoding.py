@@ -9,6 +9,7 @@ import io
 import json
 import struct
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 import fastavro
@@ -23,6 +24,8 @@ from schemas.registry import schema_text
 __all__ = ["Decoder"]
 
 _HEADER = struct.Struct(">bI")
+_NAMES = frozenset({"exchange", "market", "symbol", "source_topic"})
+"""Texts that are the same in thousands of events, which may be kept: one object for all of them."""
 _UNREADABLE = (
     ValueError,
     EOFError,
@@ -44,6 +47,7 @@ class _Reader:
     reader: Any
     decimals: tuple[str, ...]
     arrays: tuple[str, ...]
+    names: tuple[str, ...]
 
     def read(self, value: bytes) -> Event:
         event: Any = fastavro.schemaless_reader(
@@ -56,6 +60,8 @@ class _Reader:
                 event[name] = whole(written, signed=True)
         for name in self.arrays:
             event[name] = [whole(written, signed=True) for written in event[name]]
+        for name in self.names:
+            event[name] = intern(event[name])
         found: Event = event
         return found
 
@@ -116,6 +122,7 @@ def _reader(topic: Topic, text: str) -> _Reader:
         None if writer == ours else ours,
         tuple(each.name for each in known if each.kind == "decimal"),
         tuple(each.name for each in known if each.kind == "decimals"),
+        tuple(each["name"] for each in topic.schema["fields"] if each["name"] in _NAMES),
     )
 
 

@@ -7,6 +7,7 @@ import io
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import fastavro
@@ -45,9 +46,10 @@ class Registry:
         return Schema(self.texts[number], "AVRO")
 
 
-def decoder(*texts: str) -> Decoder:
-    named = {f"n{number}": text for number, text in enumerate(texts, 1)}
-    return Decoder(Registry(**named), "http://registry")  # type: ignore[arg-type]
+@cache
+def decoder(text: str) -> Decoder:
+    """One whose registry has this schema under the number 1."""
+    return Decoder(Registry(n1=text), "http://registry")  # type: ignore[arg-type]
 
 
 def values(kind: Any) -> st.SearchStrategy[Any]:
@@ -79,11 +81,16 @@ def as_others_have_it(kind: Any, value: Any) -> Any:
     return value
 
 
+@cache
+def parsed(text: str) -> Any:
+    return fastavro.parse_schema(json.loads(text))
+
+
 def written(schema: dict[str, Any], event: dict[str, Any], number: int = 1) -> bytes:
     out = io.BytesIO()
     out.write(b"\x00" + number.to_bytes(4))
     record = {each["name"]: as_others_have_it(each["type"], event[each["name"]]) for each in schema["fields"]}
-    fastavro.schemaless_writer(out, fastavro.parse_schema(copy.deepcopy(schema)), record)
+    fastavro.schemaless_writer(out, parsed(json.dumps(schema)), record)
     return out.getvalue()
 
 
