@@ -21,6 +21,8 @@ __all__ = ["Archive", "bound", "first_sentence"]
 _CONNECT_TIMEOUT_S = 5.0
 _GRACE_S = 2.0
 _SENTENCE = 300
+_MISSING = ("UNKNOWN_DATABASE", "UNKNOWN_TABLE", "UNKNOWN_FUNCTION")
+_MAKER = "The sink makes database, tables and views when it starts; BOOKMILL_CLICKHOUSE__DATABASE names another database."
 _AT_ONCE = 4
 _WAITING = 100
 _FORM = {
@@ -134,7 +136,8 @@ class Archive:
                 raise UnavailableError(
                     f"ClickHouse took too long for the query: {reason}.", hint="Ask for less at once."
                 )
-            raise RefusedError(f"ClickHouse refuses the query: {reason}.")
+            missing = any(f"({code})" in answer.text for code in _MISSING)
+            raise RefusedError(f"ClickHouse refuses the query: {reason}.", hint=_MAKER if missing else "")
         return answer.content
 
 

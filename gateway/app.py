@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from gateway import (
     routes_alerts,
+    routes_analysis,
     routes_book_health,
     routes_books,
     routes_consolidated,
@@ -54,6 +55,7 @@ _API_ROUTERS: Sequence[APIRouter] = (
     routes_control.router,
     routes_sockets.router,
     routes_alerts.router,
+    routes_analysis.router,
 )
 _DESCRIPTION = """Live market data from memory, history from ClickHouse. Prices, quantities and rates are exact texts; times come in
 ISO 8601 and, as `…_us`, in microseconds since the epoch. Answers are `{"data": …}`, errors `{"error": …}`."""

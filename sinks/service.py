@@ -24,7 +24,7 @@ from sinks.client import Store, connect
 from sinks.dead_letters import DeadLetters
 from sinks.loader import Loader
 from sinks.part import QUEUE_KIB, SinkPart
-from sinks.tables import create_tables
+from sinks.tables import create_tables, create_views
 from sinks.writer import Writer
 from sinks.writer_schemas import WriterSchemas
 
@@ -50,6 +50,7 @@ def run(settings: Settings) -> None:
         connect(settings.clickhouse, addresses.clickhouse), addresses.clickhouse, settings.clickhouse.database
     )
     create_tables(store, settings.clickhouse.database, topics)
+    create_views(store, settings.clickhouse.database)
 
     prefix = settings.kafka.topic_prefix
     group = prefix + settings.sink.group

@@ -1,7 +1,8 @@
-"""Making the tables that are missing, and the columns they have got since, from the ``.sql`` files beside this module.
+"""Making the tables that are missing, the columns they have got since, and the views over them, from ``.sql`` files beside this module.
 
 A file holds statements, each ended by a line ``--;``: the first makes the table as it once was, later ones bring it to what
-it is now. All of them leave what is there already as it is, so each start runs all of them.
+it is now. All of them leave what is there already as it is, so each start runs all of them. Views that say something of a range
+of time (docs/analysis.md) stand alone, one a file under ``views/``, and are made anew each time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Protocol
 
 from schemas.catalogue import Topic
 
-__all__ = ["create_tables", "statements"]
+__all__ = ["create_tables", "create_views", "statements"]
 
 _END = "\n--;\n"
 _VIEW = "CREATE OR REPLACE VIEW"
@@ -36,3 +37,9 @@ def create_tables(store: _Store, database: str, topics: Iterable[Topic]) -> None
     for topic in topics:
         for statement in statements(topic.name, database):
             store.command(statement)
+
+
+def create_views(store: _Store, database: str) -> None:
+    """Make the views of analysis what they are now. A table that one of them reads may be missing: its queries then say so."""
+    for file in sorted(files("sinks").joinpath("views").iterdir(), key=lambda file: file.name):
+        store.command(file.read_text(encoding="utf-8").replace("{database}", database))

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +240,19 @@ def test_trades_are_exactly_the_recorded_ones(case: tuple[Market, dict[str, Any]
     )
     notional = sum((price * size for price, size in market.rows("price, quantity", "trades")), Decimal(0))
     assert notional == Decimal(expected["trade_notional"])
+
+
+def test_the_views_of_analysis_sum_it_up(case: tuple[Market, dict[str, Any], Outcome]) -> None:
+    market, expected, _ = case
+    found = market.row(
+        "trades, volume, quote_volume, vwap", "market_summary(since = '2020-01-01', until = '2200-01-01')"
+    )
+    volume = sum(map(Decimal, expected["trade_quantity"].values()), Decimal(0))
+    notional = Decimal(expected["trade_notional"])
+    digits = Decimal("1e-18")
+    with localcontext(prec=80, rounding=ROUND_DOWN):
+        vwap = (notional / volume).quantize(digits)
+    assert found == (expected["trades"], volume, notional, vwap)
 
 
 def test_one_minute_bars_by_sql_are_the_recorded_ones(case: tuple[Market, dict[str, Any], Outcome]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from bookmill.errors import ConfigurationError
 from schemas.catalogue import CONSOLIDATED, EVENT_TOPICS, INSTRUMENTS, TABLE_TOPICS, Topic
 from sinks.service import _topics
-from sinks.tables import create_tables, statements
+from sinks.tables import create_tables, create_views, statements
 
 _COLUMN = re.compile(
     r"^ +(?:ADD COLUMN IF NOT EXISTS )?(\w+) +([A-Z]\w+(?:\(.*\))?) (?:DEFAULT|ALIAS|CODEC).*\n +COMMENT '((?:[^']|'')*)'",
@@ -25,6 +26,7 @@ _TYPES = {
     "timestamp-micros": {"DateTime64(6, 'UTC')"},
     "enum": {"String"},
 }
+VIEWS = Path(__file__).resolve().parents[3] / "sinks" / "views"
 _OWN = {"inserted_time", "event_id", "notional"}
 
 
@@ -99,6 +101,17 @@ def test_the_columns_of_a_newer_version_come_after_the_table() -> None:
     assert "ALTER TABLE market.trades\n    ADD COLUMN IF NOT EXISTS contracts " in column
     assert len(store.commands) == 1 + len(TABLE_TOPICS) + 2  # a column of trades, a view of gaps
     assert not any("{" in command or "--;" in command for command in store.commands)
+
+
+def test_each_view_is_made_anew_under_the_name_of_its_file_and_says_what_it_is() -> None:
+    store = Recorder()
+    create_views(store, "market")
+    names = sorted(file.stem for file in VIEWS.glob("*.sql"))
+    assert len(names) > 10
+    for name, statement in zip(names, store.commands, strict=True):
+        assert statement.startswith("-- ")
+        assert f"\nCREATE OR REPLACE VIEW market.{name} AS\n" in statement
+        assert "{database}" not in statement
 
 
 def test_an_unknown_topic_is_refused_with_the_nearest() -> None:
