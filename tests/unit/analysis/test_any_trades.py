@@ -40,9 +40,9 @@ def value_area(volumes: list[int]) -> range:
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trades=TRADES, step=st.sampled_from([10**16, 7 * 10**16, 10**18, 25 * 10**17]))
 def test_sums_averages_and_profile_are_exact(
-    clickhouse: str, tables: str, trades: list[tuple[int, int, str]], step: int
+    market: Market, trades: list[tuple[int, int, str]], step: int
 ) -> None:
-    market = Market(clickhouse, tables, symbol=f"S{next(_numbers)}-USDT")
+    market = market.of("binance", f"S{next(_numbers)}-USDT")  # one of its own for each example
     market.traded(
         *(
             (place, plain_text(price), plain_text(quantity), side)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ NAMES = ("summary", "trading", "profile", "spreads", "venues", "quality")
 
 
 @pytest.fixture(scope="module")
-def filled(clickhouse: str, tables: str) -> Market:
+def filled(clickhouse: str, tables: str) -> Iterator[Market]:
     """An hour of two venues."""
     market = Market(clickhouse, tables)
     for venue, ahead in ((market, 0), (market.of("okx"), 3)):
@@ -34,7 +35,8 @@ def filled(clickhouse: str, tables: str) -> Market:
         venue.quoted(
             *((60 * minute, f"{price}", "2", f"{price + 1}", "1") for minute, price in enumerate(prices))
         )
-    return market
+    yield market
+    market.clear()
 
 
 def run(market: Market, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> Result:
