@@ -19,7 +19,7 @@ from gateway.serving import GatewayServer, uvicorn_config
 from tests.unit.gateway.clients import Events, apply
 from tests.unit.gateway.material import gateway
 
-TIMEOUT_S = 20
+TIMEOUT_S = 100
 
 
 class Served:
@@ -172,7 +172,7 @@ def test_who_breaks_the_rules_is_closed_with_the_reason() -> None:
 
 def test_a_client_that_does_not_read_is_given_up_alone() -> None:
     async def test() -> None:
-        async with served(client_buffer=20, slow_close_s=0.5, heartbeat_s=2) as there:
+        async with served(client_buffer=20, slow_close_s=0.5) as there:
             book = there.events.key
             small = socket.socket()
             small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -202,7 +202,6 @@ def test_a_client_that_does_not_read_is_given_up_alone() -> None:
                 messages = await heard
                 updates = [each for each in messages if each["type"] == "update"]
                 assert [each["seq"] for each in updates] == [*range(updates[0]["seq"], seq + 1)]
-                assert "heartbeat" in {each["type"] for each in messages}
                 assert "slow" not in {each["type"] for each in messages}
 
     run(test)
