@@ -14,6 +14,7 @@ from bookmill.addresses import Addresses
 from tests.integration.conftest import isolated
 from tests.integration.parts import wait_until
 from tests.integration.pipeline import Pipeline
+from tests.integration.reading import events
 
 INSTRUMENTS = [
     f"binance.{market}.{symbol}" for market in ("spot", "usdm") for symbol in ("BTC-USDT", "ETH-USDT")
@@ -265,6 +266,49 @@ def test_a_summary_is_the_last_ticker(pipeline: Pipeline) -> None:
             row["price_change"],
             row["price_change_percent"],
         )
+
+
+def test_books_are_what_a_stock_consumer_makes_of_their_updates(pipeline: Pipeline) -> None:
+    books: dict[str, tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]] = {
+        key: ({}, {}) for key in INSTRUMENTS
+    }
+    stood: dict[tuple[str, int], list[list[tuple[Decimal, Decimal]]]] = {}
+    """Best 20 levels of both sides, by instrument and update id."""
+    joined: dict[str, int] = {}
+
+    def best(key: str, most: int | None) -> list[list[tuple[Decimal, Decimal]]]:
+        bids, asks = books[key]
+        return [sorted(bids.items(), reverse=True)[:most], sorted(asks.items())[:most]]
+
+    for update in events(pipeline.settings, "book_updates"):
+        key = f"{update['exchange']}.{update['market']}.{update['symbol']}"
+        for side, name in zip(books[key], ("bid", "ask"), strict=True):
+            if update["kind"] == "image":
+                side.clear()
+            side.update(zip(update[f"{name}_prices"], update[f"{name}_quantities"], strict=True))
+            for price in [price for price, quantity in side.items() if not quantity]:
+                del side[price]
+        stood[key, update["update_id"]] = best(key, 20)
+        joined.setdefault(key, update["update_id"])
+    for key in INSTRUMENTS:
+        shown = pipeline.data(f"orderbook/{key.replace('.', '/')}")
+        told = [
+            [(Decimal(price), Decimal(quantity)) for price, quantity in shown[side]]
+            for side in ("bids", "asks")
+        ]
+        assert told == best(key, None)
+        assert (shown["state"], shown["depth"]["source"]) == ("live", "book_updates")
+        assert len(shown["bids"]) == shown["depth"]["bids"] > 20
+    for event in events(pipeline.settings, "book_snapshots"):
+        key = f"{event['exchange']}.{event['market']}.{event['symbol']}"
+        levels = [
+            list(zip(event[f"{name}_prices"], event[f"{name}_quantities"], strict=True))
+            for name in ("bid", "ask")
+        ]
+        if (key, event["update_id"]) in stood:
+            assert levels == stood[key, event["update_id"]]
+        else:  # changes that waited for the join are part of its image
+            assert event["update_id"] < joined[key]
 
 
 def test_instruments_are_what_the_exchange_lists(pipeline: Pipeline) -> None:
