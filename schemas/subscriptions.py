@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import fastavro
-from confluent_kafka import KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka.admin import AdminClient
 
 from bookmill.errors import FrameError, UnavailableError
@@ -171,7 +171,9 @@ class SubscriptionStore:
             answer = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S)[group]
             members = answer.result(_TIMEOUT_S).members
         except (KafkaException, TimeoutError) as error:
-            reason = error.args[0].str() if isinstance(error, KafkaException) else "no answer"
+            if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return []  # nobody ever was
+            reason = error.args[0].name() if isinstance(error, KafkaException) else "no answer"
             raise UnavailableError(f"Kafka does not describe the group {group}: {reason}.") from error
         return [
             Collector(

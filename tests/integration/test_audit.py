@@ -31,7 +31,16 @@ from bookmill.errors import RefusedError
 from bookmill.kafka import client_config
 from bookmill.settings import MarketSettings, Settings
 from schemas.admin import ensure_topics
-from schemas.catalogue import BOOK_SNAPSHOTS, CHECKPOINTS, EVENT_TOPICS, GAPS, SPREADS, TABLE_TOPICS, TRADES, raw
+from schemas.catalogue import (
+    BOOK_SNAPSHOTS,
+    CHECKPOINTS,
+    EVENT_TOPICS,
+    GAPS,
+    SPREADS,
+    TABLE_TOPICS,
+    TRADES,
+    raw,
+)
 from sinks.client import Store, connect
 from sinks.progress import Progress
 from sinks.tables import create_tables, statements
