@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -21,6 +21,7 @@ from pydantic import (
 
 from bookmill.decimals import plain_text, scaled
 from bookmill.errors import ConfigurationError
+from schemas.market_kinds import MarketKind
 
 __all__ = [
     "KINDS",
@@ -208,6 +209,8 @@ class AlertRule(_Model):
         kind = self.condition.kind
         if kind == "cross_venue" and self.exchange != "*":
             raise ValueError("cross_venue is about all exchanges: its exchange is *")
+        if kind == "cross_venue" and not any(map(matcher(self.market).fullmatch, get_args(MarketKind))):
+            raise ValueError("the market of cross_venue is spot, perpetual, future or option")
         if kind in _WITHOUT_WAY_BACK and self.hysteresis:
             raise ValueError(f"{kind} has no threshold that hysteresis could belong to")
         return self

@@ -21,6 +21,8 @@ from streams.watcher.conditions import Finding, State, Watched, new_state, obser
 __all__ = ["Judge", "Packed", "Raised", "StoredState", "names_of", "unpack"]
 
 _VERSION = 1
+_FORGOTTEN_MS = 2 * 86_400_000
+"""Twice the longest silence that a rule can be about."""
 
 
 class Raised(NamedTuple):
@@ -154,7 +156,9 @@ class Judge:
         return state
 
     def pack(self, position: int) -> bytes:
-        """What is known, to be stored."""
+        """What is known, to be stored; instruments of which nothing came for two days are none any more."""
+        oldest_ms = max(self.seen.values(), default=0) - _FORGOTTEN_MS
+        self.seen = {key: at_ms for key, at_ms in self.seen.items() if at_ms >= oldest_ms}
         states = [StoredState(*name, key, state) for (name, key), state in self.states.items()]
         packed = Packed(_VERSION, self.incarnation, position, self.seen, states)
         return zlib.compress(_encode(packed), 1)

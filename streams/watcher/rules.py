@@ -63,15 +63,23 @@ class RuleFollower:
         self.problem = ""
 
     def __enter__(self) -> Self:
-        self._begin()
+        try:
+            self._begin()
+        except UnavailableError:
+            self._close()
+            raise
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join()
+        self._close()
+
+    def _close(self) -> None:
         if self._follower is not None:
             self._follower.close()
+            self._follower = None
 
     def _begin(self) -> None:
         self._stored.clear()
@@ -105,7 +113,5 @@ class RuleFollower:
             except UnavailableError as error:
                 self.problem = str(error)
                 _log.warning("alert rules cannot be followed", reason=str(error))
-                if self._follower is not None:
-                    self._follower.close()
-                    self._follower = None
+                self._close()
                 self._stopping.wait(_PAUSE_S)

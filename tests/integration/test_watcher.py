@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import httpx2
 import pytest
+from click.testing import CliRunner
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -33,6 +34,7 @@ from schemas.codec import UNIT
 from schemas.event_id import HEADER, event_id, is_new
 from schemas.events import EventWriter
 from schemas.registry import client, register
+from streams.alerts_command import alerts as alerts_command
 from streams.watcher.webhook import sign
 from tests.integration.parts import RunningPart, environment, wait_until
 from tests.integration.test_worker import identity, read_all
@@ -245,11 +247,16 @@ def test_the_best_of_all_and_alerts_are_said_once_each_through_a_kill(
         assert states == ["fired", "cleared"] * (len(states) // 2) + ["fired"]
 
     rows = len(said) + len(alerts)
-    with RunningPart(["sink"], environment(settings), tmp_path / "sink.log") as sink:
+    stores = environment(settings, sink__topics='["consolidated", "alerts"]')
+    with RunningPart(["sink"], stores, tmp_path / "sink.log") as sink:
         wait_until(lambda: sink.status().get("rows", 0) >= rows and sink.status()["lag"] == 0, "all stored")
         assert sink.status()["rows"] == rows
         assert sink.status()["dead_letters"] == 0
         assert sink.stop() == 0
+    said_to = CliRunner().invoke(
+        alerts_command, ["log", "--json", "--rule", "level"], env=environment(settings)
+    )
+    assert [json.loads(line)["value"] for line in said_to.output.splitlines()] == ["95", "101"]
     asyncio.run(compare_with_the_gateway(settings, alerts))
 
 

@@ -65,6 +65,10 @@ def test_every_kind_can_be_made() -> None:
             {"condition": {"kind": "cross_venue", "bps": "1"}, "exchange": "okx"},
             "No alert rule: cross_venue is about all exchanges: its exchange is *.",
         ),
+        (
+            {"condition": {"kind": "cross_venue", "bps": "1"}, "market": "usdm"},
+            "No alert rule: the market of cross_venue is spot, perpetual, future or option.",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(given_: dict[str, Any], said: str) -> None:

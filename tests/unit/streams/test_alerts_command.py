@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -113,6 +115,31 @@ def test_rules_are_switched_replaced_and_removed(store: Store) -> None:
 def test_a_webhook_whose_host_is_not_named_is_warned_of(store: Store) -> None:
     result = run("add", "gap_opened", "*", "--webhook", "https://other.example/x")
     assert "alerts.webhook_hosts does not name its host" in result.stderr
+
+
+@pytest.mark.parametrize(("status", "said"), [(200, "delivered: 200\n"), (404, "")])
+def test_a_webhook_is_tried(store: Store, monkeypatch: pytest.MonkeyPatch, status: int, said: str) -> None:
+    posts: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the library's
+            pass
+
+    monkeypatch.setattr(alerts_command, "_store", lambda: (Settings(), store))
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.handle_request).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+        run("add", "gap_opened", "*", "--id", "x", "--webhook", url)
+        result = run("test-webhook", "x")
+    assert result.output == said
+    assert (result.exception is None) == (status == 200)
+    assert (posts[0]["rule"], posts[0]["state"], posts[0]["symbol"]) == ("x", "fired", "TEST-TEST")
 
 
 def test_the_list_is_a_table_or_json(store: Store) -> None:

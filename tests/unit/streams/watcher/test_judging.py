@@ -110,6 +110,13 @@ def test_what_is_no_stored_state_is_refused(value: bytes) -> None:
         unpack(value)
 
 
+def test_an_instrument_of_which_nothing_came_for_days_is_forgotten() -> None:
+    judge, day_ms = judge_of(), 86_400_000
+    for key, stored_ms in (("x.spot.A-B", 1), ("x.spot.C-D", day_ms), ("x.spot.E-F", 2 * day_ms + 2)):
+        judge.take(key, stored_ms, 1, "", lambda: None)
+    assert unpack(judge.pack(2)).seen.keys() == {"x.spot.C-D", "x.spot.E-F"} == judge.seen.keys()
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["x.spot.A-B", "y.spot.A-B"]), st.integers(1, 9)), max_size=40),
     st.data(),
