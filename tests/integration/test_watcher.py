@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 import time
@@ -24,8 +23,6 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from bookmill.addresses import resolve
 from bookmill.kafka import client_config
 from bookmill.settings import Settings
-from gateway.app import create_app
-from gateway.assembly import prepare
 from schemas.admin import ensure_topics
 from schemas.alert_rules import rule_from
 from schemas.alert_store import open_store
@@ -257,7 +254,7 @@ def test_the_best_of_all_and_alerts_are_said_once_each_through_a_kill(
         alerts_command, ["log", "--json", "--rule", "level"], env=environment(settings)
     )
     assert [json.loads(line)["value"] for line in said_to.output.splitlines()] == ["95", "101"]
-    asyncio.run(compare_with_the_gateway(settings, alerts))
+    compare_with_the_gateway(settings, alerts, tmp_path / "gateway.log")
 
 
 def shares(settings: Settings) -> list[dict[str, frozenset[int]]]:
@@ -273,47 +270,39 @@ def shares(settings: Settings) -> list[dict[str, frozenset[int]]]:
     return found
 
 
-async def compare_with_the_gateway(settings: Settings, alerts: Sequence[dict[str, Any]]) -> None:
+def compare_with_the_gateway(settings: Settings, alerts: Sequence[dict[str, Any]], log: Path) -> None:
     """Rules and alerts over REST: what was made, and what the topic says, page by page."""
-    context = await asyncio.to_thread(prepare, settings)
-    transport = httpx2.ASGITransport(create_app(context), client=("127.0.0.1", 50_000))
-    async with (
-        context.running(),
-        httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8400/api/v1/alerts") as http,
-    ):
-        for _ in range(300):
-            if len(context.live.alert_rules) == 3:
-                break
-            await asyncio.sleep(0.1)
-        found = (await http.get("/rules")).json()["data"]
-        assert [one["id"] for one in found] == ["cross", "level", "silent"]
-        made = await http.post("/rules", json={"condition": {"kind": "gap_opened"}, "id": "more"})
-        assert made.status_code == 201
-        changed = await http.put("/rules/more", json={"condition": {"kind": "gap_opened"}, "on": False})
-        assert changed.json()["data"]["on"] is False
-        stored = await asyncio.to_thread(context.alert_rules.get, "more")
-        assert stored is not None
-        assert not stored.rule.on
-        assert (await http.delete("/rules/more")).status_code == 200
-        assert (await http.get("/rules/more")).status_code == 404
-        pages: list[dict[str, Any]] = []
-        cursor = ""
-        while cursor is not None:
-            answer = (
-                await http.get("", params={"limit": 2, **({"cursor": cursor} if cursor else {})})
-            ).json()
-            pages += answer["data"]
-            cursor = answer["next"]
-        assert {(one["alert"], one["state"]) for one in pages} == {
-            (one["alert"], one["state"]) for one in alerts
-        }
-        assert len(pages) == len(alerts)
-        [fired] = (await http.get("", params={"rule": "level", "state": "fired"})).json()["data"]
-        assert (fired["value"], fired["threshold"], fired["instrument"]) == (
-            "101",
-            "100",
-            "binance.spot.BTC-USDT",
-        )
+    with RunningPart(["gateway"], environment(settings, gateway__port="0"), log) as gateway:
+        served = "gateway is served"
+        wait_until(lambda: served in gateway.log, "it is served")
+        [line] = [line for line in gateway.log.splitlines() if served in line]
+        address = line.rpartition("address=")[2].split()[0]
+        with httpx2.Client(base_url=f"{address}/api/v1", timeout=20) as http:
+            wait_until(lambda: len(http.get("/alerts/rules").json()["data"]) == 3, "all rules are known")
+            rule = {"condition": {"kind": "gap_opened"}}
+            assert http.post("/alerts/rules", json={**rule, "id": "more"}).status_code == 201
+            assert http.put("/alerts/rules/more", json={**rule, "on": False}).json()["data"]["on"] is False
+            shown = [(one["id"], one["on"]) for one in http.get("/alerts/rules").json()["data"]]
+            assert shown == [("cross", True), ("level", True), ("more", False), ("silent", True)]
+            assert http.delete("/alerts/rules/more").status_code == 200
+            assert http.get("/alerts/rules/more").status_code == 404
+            pages: list[dict[str, Any]] = []
+            cursor: str | None = ""
+            while cursor is not None:
+                answer = http.get("/alerts", params={"limit": 2, **({"cursor": cursor} if cursor else {})})
+                pages += answer.json()["data"]
+                cursor = answer.json()["next"]
+            assert sorted((one["alert"], one["state"]) for one in pages) == sorted(
+                (one["alert"], one["state"]) for one in alerts
+            )
+            [fired] = http.get("/alerts", params={"rule": "level", "state": "fired"}).json()["data"]
+            assert (fired["value"], fired["threshold"]) == ("101", "100")
+            wait_until(lambda: http.get("/consolidated/BTC-USDT").is_success, "the best of all is known")
+            wait_until(
+                lambda: http.get("/consolidated/BTC-USDT").json()["data"][0]["bid_price"] is None,
+                "none is left",
+            )
+        assert gateway.stop() == 0
 
 
 @pytest.mark.slow
