@@ -15,11 +15,11 @@ import fastavro
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from bookmill.errors import BookmillError, FrameError, UnavailableError
+from bookmill.kafka_watch import KafkaWatch
 from bookmill.settings import SinkSettings
 from schemas.catalogue import TRADES, Topic
 from schemas.event_id import HEADER, event_id
 from sinks.client import DataRefusedError
-from bookmill.kafka_watch import KafkaWatch
 from sinks.loader import Loader, OnCommit
 from sinks.writer import Writer
 from sinks.writer_schemas import WriterSchema

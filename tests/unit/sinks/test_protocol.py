@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookmill.errors import RefusedError, UnavailableError
-from schemas.event_id import event_id
 from bookmill.kafka_watch import KafkaWatch
+from schemas.event_id import event_id
 from sinks.part import SinkPart
 from sinks.progress import Progress
 from tests.unit.sinks.fakes import RAW, SCHEMA_ID, TOPIC, Broker, CrashError, Steps, World, trade, wire
