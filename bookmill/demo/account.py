@@ -17,7 +17,7 @@ from bookmill.settings import Settings
 
 __all__ = ["Account", "Figures"]
 
-_OF_NO_FRAME = ("instruments",)
+_OF_NO_FRAME = ("instruments", "consolidated", "alerts")
 """Tables whose rows come of no raw record, and belong to no run."""
 
 

@@ -48,6 +48,13 @@ _SYMBOLS = "BTC-USDT,ETH-USDT,SOL-USDT"
 @click.option(
     "--speed", default="1", show_default=True, help="Of recordings: a factor of their pace, or max."
 )
+@click.option(
+    "--gateway/--no-gateway",
+    "serve",
+    default=True,
+    show_default=True,
+    help="With the dashboard and the API; without them there is no watcher either, and less to do.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object on stdout.")
 @click.argument("more", nargs=-1, metavar="")
 @click.pass_context
@@ -63,12 +70,14 @@ def demo(
     speed: str,
     more: tuple[str, ...],
     *,
+    serve: bool,
     as_json: bool,
 ) -> None:
     """Run the whole pipeline on simulated exchanges, in this terminal.
 
     Starts Kafka, the schema registry and ClickHouse (unless they run, or addresses are configured), simulated exchanges, a
-    producer, a worker and a sink; shows what goes through; starts again what dies. Ctrl-C stops in order and loses nothing.
+    producer, a worker, a sink, a watcher and a gateway; shows what goes through and where the dashboard is; starts again what
+    dies. Ctrl-C stops in order and loses nothing.
     What it made stays: bookmill platform start, then bookmill sql "SELECT * FROM trades LIMIT 5". Its topics have the prefix
     "demo.", so that simulated frames are never taken for real ones.
 
@@ -104,6 +113,7 @@ def demo(
         title="bookmill demo",
         exchange=exchange,
         duration_s=duration,
+        serve=serve,
         as_json=as_json,
     )
 
@@ -115,12 +125,20 @@ def demo(
     metavar="S",
     help="Drain and stop after so many seconds with all parts up; otherwise at Ctrl-C.",
 )
+@click.option(
+    "--gateway/--no-gateway",
+    "serve",
+    default=True,
+    show_default=True,
+    help="With the dashboard and the API; without them there is no watcher either, and less to do.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object on stdout.")
-def up(duration: float | None, *, as_json: bool) -> None:
+def up(duration: float | None, *, serve: bool, as_json: bool) -> None:
     """Run the whole pipeline on the real exchanges of the settings, in this terminal.
 
-    Starts Kafka, the schema registry and ClickHouse (unless they run, or addresses are configured), a producer, a worker
-    and a sink; starts again what dies. An exchange that cannot be reached is shown and tried again, and never simulated.
+    Starts Kafka, the schema registry and ClickHouse (unless they run, or addresses are configured), a producer, a worker,
+    a sink, a watcher and a gateway with the dashboard; starts again what dies. What is added or removed there, or with 'bookmill
+    subscribe', stays so over restarts. An exchange that cannot be reached is shown and tried again, and never simulated.
 
     \b
     Examples:
@@ -133,4 +151,4 @@ def up(duration: float | None, *, as_json: bool) -> None:
     from bookmill.demo.terminal import run
 
     settings = settings_loading.load()
-    run(settings, title="bookmill up", exchange=None, duration_s=duration, as_json=as_json)
+    run(settings, title="bookmill up", exchange=None, duration_s=duration, serve=serve, as_json=as_json)

@@ -20,6 +20,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._state = ""
+        self._address = ""
         self._parts: dict[str, State] = {}
         self._notes: dict[str, str] = {}
         self._told_s = 0.0
@@ -41,6 +42,9 @@ class Lines:
             if part.note != self._notes.get(part.name, ""):
                 self._notes[part.name] = part.note
                 _write(f"{picture.uptime_s:6.1f} s  {part.name}: {part.note or 'all is well again'}")
+        if picture.address != self._address:
+            self._address = picture.address
+            _write(f"{picture.uptime_s:6.1f} s  dashboard: {picture.address}")
         now_s = time.monotonic()
         # How many records are left changes all the time; what is being waited for does not.
         state = picture.state.partition(":")[0]

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from bookmill.addresses import Addresses
 from bookmill.demo.exchange import SimulatedExchange
-from bookmill.settings import ClickHouseSettings, MarketSettings, Settings
+from bookmill.settings import ClickHouseSettings, GatewaySettings, MarketSettings, Settings
 
-__all__ = ["environment", "markets", "needs_platform", "simulated"]
+__all__ = ["dashboard_address", "environment", "markets", "needs_platform", "simulated"]
 
 _APART = "demo"
 
@@ -64,13 +64,17 @@ def markets(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
-def environment(settings: Settings, addresses: Addresses) -> Mapping[str, str]:
-    """What the producer, the worker and the sink are told beside the settings they read themselves."""
+def environment(settings: Settings, addresses: Addresses, *, gateway_port: int | None) -> Mapping[str, str]:
+    """What the parts are told beside the settings they read themselves. ``gateway_port`` None: there is no gateway."""
     exchanges = {
         exchange: {market: chosen.model_dump(mode="json") for market, chosen in collected.items()}
         for exchange, collected in settings.exchanges.items()
     }
+    serving = {}
+    if gateway_port is not None:
+        serving = {"BOOKMILL_GATEWAY__PORT": str(gateway_port), "BOOKMILL_WORKER__BOOK_UPDATES": "true"}
     return {
+        **serving,
         "BOOKMILL_EXCHANGES": json.dumps(exchanges),
         "BOOKMILL_KAFKA__BOOTSTRAP_SERVERS": addresses.kafka,
         "BOOKMILL_KAFKA__TOPIC_PREFIX": settings.kafka.topic_prefix,
@@ -78,3 +82,10 @@ def environment(settings: Settings, addresses: Addresses) -> Mapping[str, str]:
         "BOOKMILL_CLICKHOUSE__URL": addresses.clickhouse,
         "BOOKMILL_CLICKHOUSE__DATABASE": settings.clickhouse.database,
     }
+
+
+def dashboard_address(gateway: GatewaySettings, port: int) -> str:
+    """What to open in a browser of this machine."""
+    scheme = "https" if gateway.tls_certificate else "http"
+    host = "127.0.0.1" if gateway.host in {"0.0.0.0", "::"} else gateway.host  # noqa: S104  compared, not bound
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"

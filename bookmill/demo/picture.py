@@ -62,6 +62,8 @@ class Picture:
     dead_letters: int
     parts: tuple[PartLine, ...]
     books: tuple[BookLine, ...]
+    address: str = ""
+    """Where the dashboard is."""
     hint: str = ""
 
     @property
@@ -71,7 +73,7 @@ class Picture:
 
 
 def take(
-    pipeline: Pipeline, *, title: str, state: str, hint: str, started_s: float, data_dir: Path
+    pipeline: Pipeline, *, title: str, state: str, address: str, hint: str, started_s: float, data_dir: Path
 ) -> Picture:
     """The picture of this moment. The pipeline was asked before; here is only looked."""
     tally, statuses = pipeline.tally, pipeline.statuses
@@ -100,6 +102,7 @@ def take(
             for name, part in pipeline.parts.items()
         ),
         books=books(statuses["worker"].statistics.get("instruments", {})) if "worker" in statuses else (),
+        address=address,
         hint=hint,
     )
 

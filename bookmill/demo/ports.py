@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from bookmill.errors import PortInUseError
 
-__all__ = ["free_port", "free_ports_in_a_row"]
+__all__ = ["free_port", "free_ports_in_a_row", "this_or_free_port"]
 
 _HOST = "127.0.0.1"
 _RANGE = range(15_000, 32_000)
@@ -22,6 +22,17 @@ _ATTEMPTS = 1000
 def free_port() -> int:
     """A port nobody listens on now."""
     return free_ports_in_a_row(1)
+
+
+def this_or_free_port(host: str, wanted: int) -> int:
+    """The port that is wanted where nobody has it, else a free one."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, wanted))
+        except OSError:
+            return free_port()
+        return wanted or free_port()
 
 
 def free_ports_in_a_row(count: int) -> int:

@@ -14,8 +14,9 @@ from bookmill.demo.account import Account, Figures
 from bookmill.demo.drain import Drain, Verdict
 from bookmill.demo.exchange import SimulatedExchange
 from bookmill.demo.interrupts import InterruptedRunError, Interrupts
-from bookmill.demo.names import environment, markets, needs_platform
+from bookmill.demo.names import dashboard_address, environment, markets, needs_platform
 from bookmill.demo.pipeline import PROGRAM, Pipeline, inherited
+from bookmill.demo.ports import this_or_free_port
 from bookmill.demo.statuses import Statuses
 from bookmill.demo.summary import Summary
 from bookmill.demo.supervisor import State
@@ -30,14 +31,26 @@ _LEADERS_S = 30.0
 _TERMINATED = (
     128 + signal.SIGTERM
 )  # it was asked to stop before it could do so in order: nothing was begun yet
-_MILL = ("producer", "worker", "sink")
-_GRACE_S = {"exchange": 10.0, "platform": 90.0, "producer": 30.0, "worker": 45.0, "sink": 60.0}
+_MILL = {"producer": ["produce"], "worker": ["worker"], "sink": ["sink"]}
+_SERVING = {"watcher": ["watcher"], "gateway": ["gateway"]}
+_GRACE_S = {
+    "exchange": 10.0,
+    "platform": 90.0,
+    "producer": 30.0,
+    "worker": 45.0,
+    "sink": 60.0,
+    "watcher": 30.0,
+    "gateway": 15.0,
+}
 _PATIENCE_S = {"producer": 5.0, "worker": 60.0, "sink": 60.0}
 """How long a part may make no progress with its last records before they are left for the next start."""
 
 
 class Run:
-    """``exchange`` None: the real exchanges of the settings. ``duration_s`` counts from when all parts are up."""
+    """``exchange`` None: the real exchanges of the settings. ``duration_s`` counts from when all parts are up.
+
+    ``serve``: with watcher and gateway; what is collected can be changed there, unless recordings are played.
+    """
 
     def __init__(
         self,
@@ -46,9 +59,11 @@ class Run:
         title: str,
         exchange: SimulatedExchange | None,
         duration_s: float | None,
+        serve: bool,
         display: Display,
     ) -> None:
         self._settings = settings
+        self._serve = serve
         self._title = title
         self._exchange = exchange
         self._duration_s = duration_s
@@ -106,10 +121,20 @@ class Run:
         raw = [f"raw.{exchange}.{market}" for exchange, market in markets(self._settings)]
         self._account = self._open_account(addresses, raw)
         stack.callback(self._account.close)
-        told = environment(self._settings, addresses)
-        for name, arguments in (("producer", "produce"), ("worker", "worker"), ("sink", "sink")):
-            self._start(name, [arguments], told)
-        self._watch.wait_until(lambda: self._pipeline.all_up(_MILL))
+        gateway = self._settings.gateway
+        port = this_or_free_port(gateway.host, gateway.port) if self._serve else None
+        told = environment(self._settings, addresses, gateway_port=port)
+        parts = _MILL | (_SERVING if self._serve else {})
+        for name, arguments in parts.items():
+            shared = (
+                name == "producer"
+                and self._serve
+                and not (self._exchange and self._exchange.plays_recordings)
+            )
+            self._start(name, [*arguments, *(["--shared"] if shared else [])], told)
+        self._watch.wait_until(lambda: self._pipeline.all_up([*parts]))
+        if port is not None:
+            self._watch.address = dashboard_address(gateway, port)
 
     def _fetch_platform(self) -> None:
         """In front of the user: the first time it is a download of minutes, with a bar of its own.
@@ -155,9 +180,11 @@ class Run:
             self._lost = self._not_in_kafka() if self._exchange else 0
             self._drain("worker", self._account.unprocessed)
         self._end("worker")
+        self._end("watcher")
         if self._account:
             self._drain("sink", self._account.unstored)
         self._end("sink")
+        self._end("gateway")
         self._watch.state = "counting"
         self._watch.show()
         figures = self._figures()

@@ -33,6 +33,7 @@ def run(
     title: str,
     exchange: SimulatedExchange | None,
     duration_s: float | None,
+    serve: bool,
     as_json: bool,
 ) -> None:
     """Run a pipeline and print its summary; raises :class:`BookmillError` when it cannot be."""
@@ -42,7 +43,12 @@ def run(
         )
     with foreground(), _alone(settings.data_dir.absolute()):
         whole = Run(
-            settings, title=title, exchange=exchange, duration_s=duration_s, display=_display(as_json=as_json)
+            settings,
+            title=title,
+            exchange=exchange,
+            duration_s=duration_s,
+            serve=serve,
+            display=_display(as_json=as_json),
         )
         try:
             summary = whole.execute()

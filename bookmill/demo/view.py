@@ -76,6 +76,8 @@ def _title(picture: Picture) -> Text:
         all_live = picture.live_books == len(picture.books)
         books = f"  {picture.live_books}/{len(picture.books)} books live"
         text.append(books, style="green" if all_live else "yellow")
+    if picture.address:
+        text.append(f"  {picture.address}", style="bold blue underline")
     return text
 
 

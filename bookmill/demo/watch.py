@@ -29,7 +29,8 @@ class Display(AbstractContextManager["Display"], Protocol):
 
 
 class Watch:
-    """``state`` is what is being done, in a word or two; ``display`` is None until pictures are to be shown.
+    """``state`` is what is being done, in a word or two; ``display`` is None until pictures are to be shown, ``address`` the
+    dashboard's where there is one.
 
     ``first_live_s``: seconds from the beginning to the first book that could be trusted.
     """
@@ -45,6 +46,7 @@ class Watch:
         data_dir: Path,
     ) -> None:
         self.state = "starting"
+        self.address = ""
         self.display: Display | None = None
         self.first_live_s: float | None = None
         self._pipeline = pipeline
@@ -101,6 +103,7 @@ class Watch:
                 self._pipeline,
                 title=self._title,
                 state=self.state,
+                address=self.address,
                 hint=hint,
                 started_s=self._started_s,
                 data_dir=self._data_dir,
