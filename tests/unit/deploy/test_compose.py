@@ -36,7 +36,14 @@ def test_compose_file_is_valid_by_the_compose_specification() -> None:
 
 def test_every_server_and_every_part_is_a_service() -> None:
     assert set(SERVICES) >= SERVERS
-    assert {SERVICES[name]["command"][0] for name in PARTS} == {"produce", "worker", "sink", "simulate"}
+    assert {SERVICES[name]["command"][0] for name in PARTS} == {
+        "produce",
+        "worker",
+        "sink",
+        "watcher",
+        "gateway",
+        "simulate",
+    }
 
 
 def test_commands_exist() -> None:
