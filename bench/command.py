@@ -9,10 +9,12 @@ import click
 __all__ = ["bench"]
 
 
-def _parts(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...]:
+def _parts(_: click.Context, __: click.Parameter, given: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Names out of one text with commas, or of several."""
     from bench.running import PARTS
 
-    chosen = tuple(part.strip() for part in text.split(",")) if text else PARTS
+    named = given.split(",") if isinstance(given, str) else given or ()
+    chosen = tuple(part.strip() for part in named)
     for part in chosen:
         if part not in PARTS:
             raise click.BadParameter(f"'{part}' is none of {', '.join(PARTS)}.")
@@ -20,6 +22,7 @@ def _parts(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str
 
 
 @click.command()
+@click.argument("parts", nargs=-1, callback=_parts, metavar="[PART]…")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.option(
     "--recordings",
@@ -31,15 +34,21 @@ def _parts(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str
     "--only",
     callback=_parts,
     metavar="PART,…",
-    help="Of handler, worker, sink, producer, peers, venues, many, checkpoints, takeover.",
+    help="The same as the parts named: of handler, worker, sink, producer, peers, venues, many, checkpoints, takeover, gateway.",
 )
 @click.option(
     "--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Rounds; medians count."
 )
 def bench(
-    *, as_json: bool, recordings: Path | None, frames: int | None, only: tuple[str, ...], repeat: int
+    *,
+    parts: tuple[str, ...],
+    as_json: bool,
+    recordings: Path | None,
+    frames: int | None,
+    only: tuple[str, ...],
+    repeat: int,
 ) -> None:
-    """Measure how fast every part is on this machine.
+    """Measure how fast every PART is on this machine, or all of them.
 
     The recorded Binance frames (or as many of a synthetic market) go through raw topics, worker, event topics and sink on
     an embedded platform of their own, with the real commands as child processes; and through the same handler under
@@ -53,6 +62,7 @@ def bench(
       bookmill bench --only handler,worker --frames 50000
       bookmill bench --only venues,many --repeat 3              book updates by venue; 500 instruments in one producer
       bookmill bench --only checkpoints,takeover                what checkpoints cost; 400 books after a kill -9
+      bookmill bench gateway                                    answers, events to 200 clients, 1,000 clients, the dashboard
     """
     import json
     import signal
@@ -61,7 +71,7 @@ def bench(
 
     from bench.frames import Workload, load_workload, recordings_directory
     from bench.report import table
-    from bench.running import FRAMELESS, Plan, run
+    from bench.running import FRAMELESS, PARTS, Plan, run
     from bookmill import log, settings_loading
 
     settings = settings_loading.load()
@@ -69,9 +79,10 @@ def bench(
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have started us with Ctrl-C ignored
         signal.signal(number, signal.default_int_handler)
     directory = recordings or recordings_directory()
-    needed = not set(only) <= FRAMELESS
+    chosen = tuple(dict.fromkeys((*parts, *only))) or PARTS
+    needed = not set(chosen) <= FRAMELESS
     workload = load_workload(directory, frames) if needed else Workload((), "none needed")
-    report = run(Plan(workload, only, repeat, directory), settings)
+    report = run(Plan(workload, chosen, repeat, directory), settings)
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=1))
     else:

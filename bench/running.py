@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.checkpoint_bench import BOOKS, CheckpointRun, run_checkpoints
 from bench.frames import Workload
+from bench.gateway_bench import GatewayRun, measured_gateway, run_gateway
 from bench.handler import HandlerRun, run_handler
 from bench.many_bench import ManyRun, run_many
 from bench.mill_bench import MillRun, Runner, run_mill
@@ -31,8 +32,19 @@ from schemas.catalogue import EVENT_TOPICS
 
 __all__ = ["FRAMELESS", "PARTS", "Plan", "run"]
 
-PARTS = ("handler", "worker", "sink", "producer", "peers", "venues", "many", "checkpoints", "takeover")
-FRAMELESS = frozenset({"venues", "many", "checkpoints", "takeover"})
+PARTS = (
+    "handler",
+    "worker",
+    "sink",
+    "producer",
+    "peers",
+    "venues",
+    "many",
+    "checkpoints",
+    "takeover",
+    "gateway",
+)
+FRAMELESS = frozenset({"venues", "many", "checkpoints", "takeover", "gateway"})
 """Parts that make their own frames."""
 
 _IN_PROCESS = frozenset({"handler", "venues", "checkpoints"})
@@ -64,6 +76,7 @@ class _Results:
     many: list[ManyRun] = field(default_factory=list)
     checkpoints: list[CheckpointRun] = field(default_factory=list)
     takeovers: list[TakeoverRun] = field(default_factory=list)
+    gateways: list[GatewayRun] = field(default_factory=list)
 
 
 def run(plan: Plan, settings: Settings) -> Report:
@@ -145,6 +158,9 @@ class _Bench:
         if "takeover" in plan.parts:
             with _bar("takeover", None):
                 results.takeovers.append(run_takeover(stage))
+        if "gateway" in plan.parts:
+            with _bar("gateway", None):
+                results.gateways.append(run_gateway(stage))
 
     def measured(self) -> dict[str, Measured]:
         """Everything, by name."""
@@ -221,6 +237,8 @@ class _Bench:
                     "requests": max(each.requests for each in takeovers),
                 },
             )
+        if gateways := results.gateways:
+            parts["gateway"] = measured_gateway(gateways)
         return parts
 
     def _events(self, workload: Workload) -> dict[str, int]:

@@ -109,7 +109,7 @@ class Stage:
         self, name: str, prefix: str, extra: Mapping[str, str] | None = None, *, last: bool = False
     ) -> Any:
         """``bookmill <name>`` as a child, stopped at the end. ``last``: it gets the processor that all others leave."""
-        port = _free_port()
+        port = self.free_port()
         environment = self._environment(prefix) | {"BOOKMILL_STATUS__PORT": str(port)} | dict(extra or {})
         argv = [sys.executable, "-m", "bookmill", *name.split()]
         with self.child(name, ["nice", "-n", "19", *argv] if last else argv, environment) as child:
@@ -134,10 +134,21 @@ class Stage:
         finally:
             child.stop()
 
+    @staticmethod
+    def free_port() -> int:
+        """One that nobody listens on now."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    @staticmethod
+    def plain_environment() -> dict[str, str]:
+        """Ours without our settings."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("BOOKMILL_")}
+
     def _environment(self, prefix: str) -> dict[str, str]:
-        """Ours without our settings: what is measured is the default configuration on the stage's platform."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("BOOKMILL_")}
-        return inherited | {
+        """What is measured is the default configuration on the stage's platform."""
+        return self.plain_environment() | {
             "BOOKMILL_DATA_DIR": str(self.settings.data_dir),
             "BOOKMILL_KAFKA__BOOTSTRAP_SERVERS": self.addresses.kafka,
             "BOOKMILL_KAFKA__TOPIC_PREFIX": prefix,
@@ -145,9 +156,3 @@ class Stage:
             "BOOKMILL_CLICKHOUSE__URL": self.addresses.clickhouse,
             "BOOKMILL_CLICKHOUSE__DATABASE": f"bench_{prefix.rstrip('.')}",
         }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

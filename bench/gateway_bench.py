@@ -1,0 +1,288 @@
+"""The gateway with the whole pipeline running beside it: how soon it answers, how soon an event is at its clients, what they weigh.
+
+The market is simulated, 2,000 frames a second in all. Requests come at a steady pace whether or not the ones before are
+answered, and count from when they were due. An event's way to a client begins when the broker had appended its record.
+Clients are processes of their own, on the same processors.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from confluent_kafka import Consumer, TopicPartition
+
+from bench.browser import BrowserRun, run_browser
+from bench.meter import read_status
+from bench.producer_bench import simulated_addresses
+from bench.report import Measured
+from bench.stage import Part, Stage
+from bookmill.errors import BookmillError
+from bookmill.processes import last_lines
+from schemas.catalogue import TRADES
+from schemas.decoding import Decoder
+from schemas.registry import client as registry_client
+
+__all__ = ["GatewayRun", "measured_gateway", "run_gateway"]
+
+RATE = 1000
+"""Frames a second of each of two markets."""
+SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
+INSTRUMENTS = tuple(f"binance.{market}.{symbol}" for market in ("spot", "usdm") for symbol in SYMBOLS)
+PATHS = tuple(
+    f"/api/v1/{path}"
+    for path in (
+        "prices",
+        "prices?symbol=BTC-USDT",
+        "orderbook/binance/spot/BTC-USDT?depth=20",
+        "orderbook/binance/usdm/ETH-USDT?depth=100",
+        "orderbook/stats",
+        "tickers",
+        "spreads",
+        "trades/binance/spot/SOL-USDT?limit=50",
+    )
+)
+REQUESTS_PER_S = 200
+CLIENTS = 200
+MANY_CLIENTS = 1000
+
+_SECONDS = 20.0
+_START_S = 90.0
+_WARM_S = 10.0
+_IDLE_S = 10.0
+_CLIENTS_S = 120.0
+
+
+@dataclass(frozen=True)
+class GatewayRun:
+    """Answers and events in milliseconds; memory in MiB; ``delivered_per_s`` messages to all clients."""
+
+    requests: int
+    failed: int
+    answer_p50_ms: float
+    answer_p99_ms: float
+    events: int
+    event_p50_ms: float
+    event_p99_ms: float
+    delivered_per_s: float
+    frames_per_s: float
+    memory_mib: float
+    memory_many_mib: float
+    cpu_share: float
+    browser: BrowserRun | None
+
+
+def run_gateway(stage: Stage) -> GatewayRun:
+    """Bring up the pipeline, then ask, listen, weigh, and look, one after the other."""
+    prefix = stage.prefix("gateway")
+    with ExitStack() as open_:
+        options = f"--market=spot --market=usdm --symbols={','.join(SYMBOLS)} --rate={RATE}"
+        exchange = open_.enter_context(stage.part(f"simulate --json {options}", prefix))
+        told = _settings(simulated_addresses(exchange.child))
+        producer = open_.enter_context(stage.part("produce", prefix, told))
+        for name in ("worker", "sink", "watcher"):
+            open_.enter_context(stage.part(name, prefix, told))
+        gateway = open_.enter_context(stage.part("gateway", prefix, told))
+        address = _ready(gateway, told["BOOKMILL_GATEWAY__PORT"])
+        time.sleep(_WARM_S)
+        return _measure(stage, prefix, address, gateway, producer)
+
+
+def measured_gateway(runs: Sequence[GatewayRun]) -> Measured:
+    """For the report: messages delivered, and the worst of each other figure."""
+    details = {
+        name: max(float(getattr(each, name)) for each in runs)
+        for name in (
+            "answer_p50_ms",
+            "answer_p99_ms",
+            "failed",
+            "event_p50_ms",
+            "event_p99_ms",
+            "memory_many_mib",
+            "cpu_share",
+        )
+    }
+    details["frames_per_s"] = round(min(each.frames_per_s for each in runs))
+    for name in ("first_prices_s", "core_share"):
+        found = [float(getattr(each.browser, name)) for each in runs if each.browser is not None]
+        if found:
+            details[f"browser_{name}"] = max(found)
+    return Measured(
+        "messages",
+        round(runs[0].delivered_per_s * _SECONDS),
+        [each.delivered_per_s for each in runs],
+        {"gateway": max(each.memory_mib for each in runs)},
+        details=details,
+    )
+
+
+def _measure(stage: Stage, prefix: str, address: str, gateway: Part, producer: Part) -> GatewayRun:
+    socket = address.replace("http", "ws") + "/api/v1/ws"
+    frames, began_s = _frames(producer), time.monotonic()
+    cpu_s = _cpu_s(gateway)
+    answers = _clients(stage, "requests", url=address, paths=PATHS, per_s=REQUESTS_PER_S, seconds=_SECONDS)
+    marks = _ends(stage, prefix)
+    listened = _clients(
+        stage, "sockets", url=socket, instruments=INSTRUMENTS, clients=CLIENTS, seconds=_SECONDS
+    )
+    took_ms = _event_times_ms(stage, marks, listened["seen"])
+    lasted_s = time.monotonic() - began_s
+    frames_per_s = (_frames(producer) - frames) / lasted_s
+    cpu_share = (_cpu_s(gateway) - cpu_s) / lasted_s
+    memory_mib = _memory_mib(gateway)
+    with stage.child(
+        *_client(stage, "idle", url=socket, instruments=INSTRUMENTS, clients=MANY_CLIENTS, seconds=60.0)
+    ) as many:
+        _wait_connected(many)
+        time.sleep(_IDLE_S)
+        memory_many_mib = _memory_mib(gateway)
+    answered_ms = sorted(answers["took_ms"])
+    return GatewayRun(
+        len(answered_ms),
+        answers["failed"],
+        _percentile(answered_ms, 50),
+        _percentile(answered_ms, 99),
+        len(took_ms),
+        _percentile(took_ms, 50),
+        _percentile(took_ms, 99),
+        listened["messages"] / _SECONDS,
+        frames_per_s,
+        memory_mib,
+        memory_many_mib,
+        cpu_share,
+        run_browser(address),
+    )
+
+
+def _settings(addresses: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[str, str]:
+    markets = {
+        market: {
+            "symbols": SYMBOLS,
+            "websocket_url": address["websocket"],
+            "rest_url": address["rest"],
+        }
+        for market, address in addresses["binance"].items()
+    }
+    return {
+        "BOOKMILL_EXCHANGES": json.dumps({"binance": markets}),
+        "BOOKMILL_WORKER__BOOK_UPDATES": "true",
+        "BOOKMILL_GATEWAY__PORT": str(Stage.free_port()),
+    }
+
+
+def _ready(gateway: Part, port: str) -> str:
+    """The gateway's address once it is ready and knows all instruments."""
+    address = f"http://127.0.0.1:{port}"
+    deadline_s = time.monotonic() + _START_S
+    while time.monotonic() < deadline_s:
+        if gateway.child.poll() is not None:
+            raise BookmillError(f"The gateway has ended; its last words: {_last_words(gateway.child)}")
+        prices = read_status(f"{address}/api/v1/prices").get("data", [])
+        if sum(not each["stale"] for each in prices) == len(INSTRUMENTS):
+            return address
+        time.sleep(0.5)
+    raise BookmillError(f"The gateway does not know all instruments after {_START_S:.0f} s.")
+
+
+def _client(stage: Stage, job: str, **options: Any) -> tuple[str, list[str], dict[str, str]]:
+    argv = [sys.executable, "-m", "bench.gateway_clients", job, json.dumps(options)]
+    return f"clients {job}", argv, stage.plain_environment()
+
+
+def _clients(stage: Stage, job: str, **options: Any) -> dict[str, Any]:
+    """What a process of clients has to say when it is done."""
+    with stage.child(*_client(stage, job, **options)) as child:
+        deadline_s = time.monotonic() + _CLIENTS_S
+        while (status := child.poll()) is None and time.monotonic() < deadline_s:
+            time.sleep(0.2)
+        if status != 0:
+            raise BookmillError(f"The clients ended with {status}; their last words: {_last_words(child)}")
+        said: dict[str, Any] = json.loads(Path(child.log_path).read_text(encoding="utf-8").splitlines()[-1])
+        return said
+
+
+def _wait_connected(child: Any) -> None:
+    deadline_s = time.monotonic() + _CLIENTS_S
+    while "connected" not in last_lines(child.log_path, 5):
+        if child.poll() is not None or time.monotonic() > deadline_s:
+            raise BookmillError(f"Not all clients are connected; their last words: {_last_words(child)}")
+        time.sleep(0.2)
+
+
+def _last_words(child: Any) -> str:
+    return " ".join(last_lines(child.log_path, 1)) or "none"
+
+
+def _ends(stage: Stage, prefix: str) -> list[TopicPartition]:
+    """Where the topic of trades ends now."""
+    consumer = _consumer(stage)
+    try:
+        topic = prefix + TRADES.name
+        return [
+            TopicPartition(topic, number, consumer.get_watermark_offsets(TopicPartition(topic, number))[1])
+            for number in consumer.list_topics(topic).topics[topic].partitions
+        ]
+    finally:
+        consumer.close()
+
+
+def _event_times_ms(
+    stage: Stage, marks: Sequence[TopicPartition], seen: Sequence[Sequence[Any]]
+) -> list[float]:
+    """How long after its record was appended each trade was at each client, sorted."""
+    appended: dict[tuple[str, str], int] = {}
+    registry = stage.addresses.registry
+    decoder = Decoder(registry_client(stage.settings.registry, registry), registry)
+    consumer = _consumer(stage)
+    consumer.assign(list(marks))
+    try:
+        while messages := consumer.consume(5000, timeout=2.0):
+            for message in messages:
+                if message.error() is None and message.value() is not None:
+                    event = decoder.decode(TRADES, message.value())
+                    key = (message.key() or b"").decode(), event["trade_id"]
+                    appended.setdefault(key, message.timestamp()[1])
+    finally:
+        consumer.close()
+    return sorted(
+        came_us / 1000 - appended[instrument, trade_id]
+        for instrument, trade_id, came_us in seen
+        if (instrument, trade_id) in appended
+    )
+
+
+def _consumer(stage: Stage) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": stage.addresses.kafka,
+            "group.id": "bookmill-bench",
+            "enable.auto.commit": False,
+        }
+    )
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    """Of sorted values: the one that so many percent do not exceed."""
+    if not values:
+        raise BookmillError("Nothing came that could be measured.")
+    return round(values[min(len(values) - 1, len(values) * percent // 100)], 2)
+
+
+def _frames(producer: Part) -> int:
+    return int(read_status(producer.status_url).get("frames", 0))
+
+
+def _cpu_s(part: Part) -> float:
+    times = psutil.Process(part.child.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def _memory_mib(part: Part) -> float:
+    return round(psutil.Process(part.child.pid).memory_info().rss / 2**20, 1)
