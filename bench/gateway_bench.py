@@ -245,8 +245,9 @@ def _event_times_ms(
     try:
         while messages := consumer.consume(5000, timeout=2.0):
             for message in messages:
-                if message.error() is None and message.value() is not None:
-                    event = decoder.decode(TRADES, message.value())
+                value = message.value()
+                if message.error() is None and value is not None:
+                    event = decoder.decode(TRADES, value)
                     key = (message.key() or b"").decode(), event["trade_id"]
                     appended.setdefault(key, message.timestamp()[1])
     finally:

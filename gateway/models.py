@@ -202,8 +202,10 @@ class Lag(Model):
 class Health(Model):
     """Whether the gateway can be asked."""
 
+    part: str
     live: bool
     ready: bool
+    problems: dict[str, str]
     dependencies: dict[str, Dependency]
     lag: Lag
     version: str

@@ -21,11 +21,16 @@ async def health(context: InContext) -> Response:
     """Whether it can be asked: it has read what there was at its start, and Kafka, ClickHouse and the registry answer. 503 where not."""
     dependencies = await context.dependencies.health()
     feed = context.feed
-    ready = feed.caught_up and all(each["ok"] for each in dependencies.values())
+    problems = {name: each["message"] for name, each in dependencies.items() if not each["ok"]}
+    if not feed.caught_up:
+        problems["feed"] = "The event topics are not read to their ends yet."
+    ready = not problems
     return answer(
         {
+            "part": "gateway",
             "live": True,
             "ready": ready,
+            "problems": problems,
             "dependencies": dependencies,
             "lag": {"records": feed.lag, "caught_up": feed.caught_up},
             "version": version("bookmill"),
@@ -39,6 +44,14 @@ async def health(context: InContext) -> Response:
 async def live() -> Response:
     """200 as long as the process serves."""
     return answer({"live": True})
+
+
+@router.get("/status")
+async def status(context: InContext) -> Response:
+    """What the gateway says of itself, as every part does at its status port; `/api/v1/status` tells of all parts."""
+    return answer(
+        {"part": "gateway", "uptime_s": context.uptime_s, **context.part.state(), **context.part.counters()}
+    )
 
 
 @router.get("/metrics", response_class=Response)

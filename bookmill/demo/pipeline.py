@@ -68,14 +68,18 @@ class Pipeline:
         environment: Mapping[str, str],
         grace_s: float,
         attempts: int,
+        address: str = "",
         probe: Callable[[int | None], bool] | None = None,
     ) -> Supervised:
-        """Start ``bookmill <arguments>``. Whether it answers is told by its status port, or by ``probe`` of its pid."""
+        """Start ``bookmill <arguments>``. Whether it answers is told by its status port, at its own ``address`` where it has
+        one, or by ``probe`` of its pid."""
 
         def launch() -> Child:
             self.statuses.pop(name, None)
             own = dict(environment)
-            if probe is None:
+            if address:
+                self._addresses[name] = address
+            elif probe is None:
                 port = free_port()  # a new one each time: an answer there is of this process and no other
                 own |= {"BOOKMILL_STATUS__HOST": "127.0.0.1", "BOOKMILL_STATUS__PORT": str(port)}
                 self._addresses[name] = f"http://127.0.0.1:{port}"

@@ -131,7 +131,8 @@ class Run:
                 and self._serve
                 and not (self._exchange and self._exchange.plays_recordings)
             )
-            self._start(name, [*arguments, *(["--shared"] if shared else [])], told)
+            address = dashboard_address(gateway, port).rstrip("/") if name == "gateway" and port else ""
+            self._start(name, [*arguments, *(["--shared"] if shared else [])], told, address=address)
         self._watch.wait_until(lambda: self._pipeline.all_up([*parts]))
         if port is not None:
             self._watch.address = dashboard_address(gateway, port)
@@ -277,6 +278,7 @@ class Run:
         told: Mapping[str, str],
         *,
         attempts: int = 3,
+        address: str = "",
         probe: Callable[[int | None], bool] | None = None,
     ) -> None:
         """``attempts``: 1 for what depends on nothing here, so that trying again is no use."""
@@ -286,6 +288,7 @@ class Run:
             environment={**inherited(), **told},
             grace_s=_GRACE_S[name],
             attempts=attempts,
+            address=address,
             probe=probe,
         )
 

@@ -55,10 +55,12 @@ class Statuses:
 
     def _ask(self, address: str) -> Status | None:
         try:
-            statistics = self._client.get(f"{address}/status").json()
-            health = self._client.get(f"{address}/health").json()
-            return Status(statistics, health["problems"])
-        except (httpx2.HTTPError, ValueError, KeyError, TypeError):
+            statistics, health = (
+                self._client.get(f"{address}/{asked}").json() for asked in ("status", "health")
+            )
+            # The gateway's answers all have this form around them.
+            return Status(statistics.get("data", statistics), health.get("data", health)["problems"])
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
 
