@@ -48,7 +48,7 @@ def run_browser(address: str) -> BrowserRun | None:
             page = browser.new_page()
             started_s = time.perf_counter()
             page.goto(address)
-            page.wait_for_function("document.querySelectorAll('#view tbody tr').length > 0")
+            page.wait_for_function("document.querySelectorAll('#view tbody tr:not([hidden])').length > 0")
             first_s = time.perf_counter() - started_s
             before_s = _cpu_s()
             time.sleep(_OPEN_S)
