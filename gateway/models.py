@@ -9,16 +9,25 @@ from pydantic import Field
 from gateway.event_models import Exact, Model, Moment, MomentUs
 
 __all__ = [
+    "BookDepth",
     "BookHealth",
     "BookStats",
     "BookView",
+    "CollectorView",
     "Consolidated",
+    "Dependency",
     "Exchange",
     "Health",
+    "Lag",
     "Listed",
+    "MarketCount",
+    "Part",
     "Price",
     "Stats",
     "Status",
+    "TableStats",
+    "TopicStats",
+    "Venue",
 ]
 
 _State = Literal["live", "resyncing", "stale", "degraded"]

@@ -103,7 +103,8 @@ function operation(path, method, described, api) {
   }
   const shown = element("pre", { hidden: true });
   form.append(element("button", { type: "submit" }, "Send"), shown);
-  const answered = described.responses?.["200"]?.content?.["application/json"]?.schema;
+  const well = Object.entries(described.responses ?? {}).find(([status]) => status < "300")?.[1];
+  const answered = well?.content?.["application/json"]?.schema;
   if (answered && Object.keys(answered).length) {
     form.append(element("p", {}, "An answer, in its form:"), element("pre", {}, JSON.stringify(example(answered, api), null, 2)));
   }
