@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -148,6 +149,11 @@ def test_the_ladder_is_the_gateways_book_also_after_an_update_was_lost(
             break
         page.wait_for_timeout(100)
     assert shown() == bids
+    asked = next(iter(moving.world.instruments[BITCOIN].levels(1)["asks"]))
+    middle = (Decimal(asked) + Decimal(bids[0][0])) / 2
+    expect(ladder.locator(".middle")).to_have_text(
+        re.compile(rf"^{text(middle)} +spread 0\.1 \(0\.015 bps\)$")
+    )
 
 
 def plain(shown: str) -> str:
@@ -214,7 +220,7 @@ def test_keys(watched: Watched, moving: FakeGateway) -> None:
 
 
 def test_the_colours_that_were_chosen_are_remembered(watched: Watched, moving: FakeGateway) -> None:
-    page = opened(watched, moving.address)
+    page = opened(watched, moving.address, "#/alerts")
     dark = "getComputedStyle(document.body).backgroundColor"
     before = page.evaluate(dark)
     page.keyboard.press("t")
@@ -238,7 +244,8 @@ def test_a_lost_connection_is_told_and_comes_back(watched: Watched, moving: Fake
     expect(page.locator("#banner")).to_be_hidden(timeout=20_000)
     watched.away = False
     newest = moving.world.instruments[BITCOIN].traded + 1
-    expect(row(page, "Trades of BTC-USDT", str(newest))).to_be_visible()
+    numbers = grid(page, "Trades of BTC-USDT").locator("td:last-child")
+    expect(numbers.filter(has_text=re.compile(rf"^{newest}$"))).to_be_visible()
 
 
 def test_a_candle_link_opens_the_same_and_the_newest_candle_moves(

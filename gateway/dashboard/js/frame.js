@@ -1,6 +1,6 @@
-// When the page is drawn: everything that changed together, at most ten times a second, and not at all while nobody looks.
+// When the page is drawn: everything that changed together, at most six times a second, and not at all while nobody looks.
 
-const SHORTEST_MS = 100;
+const SHORTEST_MS = 160;
 
 const waiting = new Set();
 let asked = false;

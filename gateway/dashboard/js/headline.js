@@ -4,7 +4,7 @@ import { el, figures, setClass, setText } from "./dom.js";
 import { age, cut, stateClass } from "./forms.js";
 import { ageOf, heard, isStale } from "./fresh.js";
 
-const RATE = 4;
+const RATE = 2;
 
 /** The line, kept up to date; `onPrice(price)` is called with each. */
 export function headline({ scope, instrument, chooser }, onPrice = () => {}) {

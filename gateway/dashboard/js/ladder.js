@@ -8,11 +8,10 @@ const SIZE_PLACES = 8;
 
 class Row {
   constructor(side) {
-    this.bar = el("span", { class: `bar ${side}` });
     this.price = el("th", { scope: "row", class: side === "bids" ? "up" : "down" });
     this.size = el("td");
     this.total = el("td");
-    this.node = el("tr", {}, this.price, this.size, this.total, el("td", { class: "over", "aria-hidden": true }, this.bar));
+    this.node = el("tr", {}, this.price, this.size, this.total);
     this.width = "";
   }
 
@@ -24,8 +23,8 @@ class Row {
     setText(this.total, padded(clipped(level.total, SIZE_PLACES), sizePlaces));
     setTitle(this.size, level.quantity);
     setTitle(this.total, level.total);
-    const width = `scaleX(${share.toFixed(3)})`;
-    if (this.width !== width) this.bar.style.transform = this.width = width;
+    const width = `${(100 * share).toFixed(1)}% 90%`;
+    if (this.width !== width) this.node.style.backgroundSize = this.width = width;
   }
 }
 

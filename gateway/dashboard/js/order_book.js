@@ -1,6 +1,9 @@
 // A copy of the gateway's book: a snapshot's levels, then the levels that changed. Prices and quantities stay texts.
 
-import { compare } from "./decimals.js";
+import { clipped, compare, scaled, textOf } from "./decimals.js";
+
+/** Of half the sum, with eighteen places. */
+const BPS = 20_000n * 10n ** 18n;
 
 export class OrderBook {
   #bids = new Map();
@@ -33,6 +36,16 @@ export class OrderBook {
 
   get asks() {
     return this.#levels().asks;
+  }
+
+  /** Middle, spread and spread in basis points of the best prices, exact (but for the end of the last); null without both sides. */
+  get middle() {
+    const [bid] = this.bids;
+    const [ask] = this.asks;
+    if (!bid || !ask) return null;
+    const sum = scaled(ask[0]) + scaled(bid[0]);
+    const spread = scaled(ask[0]) - scaled(bid[0]);
+    return { mid: textOf(sum / 2n), spread: textOf(spread), bps: clipped(textOf((spread * BPS) / sum), 3) };
   }
 
   #levels() {

@@ -6,6 +6,7 @@ import { TableSlot } from "./table_slot.js";
 
 const BEYOND = 8;
 const SORT_MS = 1_000;
+const USEFUL = "first rows";
 
 /**
  * `columns`: `{key, title, text(row)}` and, where wanted, `kind(row)` (classes), `hint(row)` (tooltip), `link(row)` (address), `order(row)` (what
@@ -188,6 +189,7 @@ export class Table {
     setHeight(this.below, Math.max(0, this.#shown.length - first - wanted) * this.#rowHeight);
     this.table.setAttribute("aria-rowcount", this.#shown.length + 1);
     show(this.none, !this.#shown.length);
+    if (wanted > 0 && !performance.getEntriesByName(USEFUL).length) performance.mark(USEFUL);
   }
 
   #add() {

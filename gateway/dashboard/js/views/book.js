@@ -33,11 +33,11 @@ export function open(view) {
   const chart = new DepthChart(scope, redraw);
   const ladderPanel = el("section", { class: "panel", "aria-label": "Ladder" }, el("header", {}, el("h2", {}, "Ladder"), badge, place), ladder.node);
   const chartPanel = el("section", { class: "panel grow", "aria-label": "Depth" }, el("header", {}, el("h2", {}, "Depth", el("small", {}, `best ${DEPTH} levels`))), chart.node, list.node);
-  let price = null;
 
   function render() {
     if (book.seq !== null) {
-      ladder.show(book.bids, book.asks, price?.spread ? `${price.mid}   spread ${price.spread} (${shortened(price.spread_bps, 3)} bps)` : "");
+      const { middle } = book;
+      ladder.show(book.bids, book.asks, middle ? `${middle.mid}   spread ${middle.spread} (${middle.bps} bps)` : "");
       chart.set(book.bids, book.asks);
       setText(badge, book.state ?? "empty");
       setClass(badge, stateClass(book.state));
@@ -48,10 +48,7 @@ export function open(view) {
   }
 
   root.append(
-    headline(view, (newest) => {
-      price = newest;
-      redraw();
-    }),
+    headline(view),
     el("div", { class: "columns book" }, ladderPanel, chartPanel),
   );
   scope.subscribe({ channel: "book", instrument: instrument.instrument, depth: DEPTH, rate: RATE }, (message) => {

@@ -16,7 +16,7 @@ const INTERVALS = ["1s", "5s", "15s", "1m", "5m", "15m", "1h", "4h", "1d"];
 const BARS = 500;
 const AGAIN = 3;
 const AGAIN_MS = 5_000;
-const RATE = 4;
+const RATE = 2;
 const SEEN = 120;
 const ROOM = 4;
 

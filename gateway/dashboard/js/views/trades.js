@@ -7,7 +7,7 @@ import { headline } from "../headline.js";
 import { Table } from "../table.js";
 
 const MOST = 500;
-const RATE = 8;
+const RATE = 2;
 const SIZE_PLACES = 8;
 
 export function open(view) {
@@ -54,6 +54,7 @@ export function open(view) {
       sizePlaces = Math.min(SIZE_PLACES, Math.max(sizePlaces, placesOf(trade.quantity)));
       trade.id = (numbered += 1);
       trade.value = shortened(product(trade.price, trade.quantity), 2);
+      trade.units = scaled(trade.quantity);
     }
     trades = [...arrived.toReversed(), ...trades].slice(0, MOST);
   };
@@ -82,6 +83,6 @@ const sideClass = (row) => (row.side === "BUY" ? "up" : "down");
 
 function sum(rows, side) {
   let total = 0n;
-  for (const row of rows) if (row.side === side) total += scaled(row.quantity);
+  for (const row of rows) if (row.side === side) total += row.units;
   return total;
 }
