@@ -78,9 +78,9 @@ class Watched:
         self.page.screenshot(path=PICTURES / f"{name}.png")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium. Not for the whole session: while it is there an event loop runs in this thread, and no test could run its own."""
     program = next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
     if program is None:
         pytest.skip(f"no Chromium on this machine ({', '.join(_PROGRAMS)})")
@@ -90,7 +90,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def made_up() -> Iterator[FakeGateway]:
     """The made-up gateway; tests that need it are not for a real one."""
     if ADDRESS in os.environ:
@@ -99,7 +99,7 @@ def made_up() -> Iterator[FakeGateway]:
         yield gateway
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(request: pytest.FixtureRequest) -> str:
     """Of the gateway whose dashboard is tested."""
     if ADDRESS in os.environ:
