@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +14,8 @@ __all__ = ["Choice", "Chosen", "names"]
 
 _MOST = 1000
 _LONGEST = 20_000
+_NAME = re.compile(r"[\w.:/-]+")
+"""What exchanges, markets, symbols and streams are called anywhere, in all alphabets."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,13 @@ class Choice:
 
 
 def names(text: str, field: str) -> tuple[str, ...]:
-    """Names separated by commas, each once. Raises :class:`ApiError` for more than a thousand."""
+    """Names separated by commas, each once. Raises :class:`ApiError` for more than a thousand, and for what can be no name."""
     found = tuple(dict.fromkeys(each for each in (part.strip() for part in text.split(",")) if each))
     if len(found) > _MOST:
         raise ApiError(400, "bad_request", f"{len(found)} names are too many at once.", field=field)
+    for name in found:
+        if not _NAME.fullmatch(name):
+            raise ApiError(400, "bad_request", f"{name[:100]!r} is no {field}.", field=field)
     return found
 
 
