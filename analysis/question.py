@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bookmill.errors import ConfigurationError, RefusedError
+from bookmill.times import iso
 
-__all__ = ["NothingStoredError", "Question", "iso", "micros"]
+__all__ = ["NothingStoredError", "Question", "micros"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -56,11 +57,6 @@ class NothingStoredError(RefusedError):
             f"No {what} {question} are stored.",
             hint="Ask for a longer range (--since), or for fewer conditions.",
         )
-
-
-def iso(time_us: int) -> str:
-    """Microseconds since the epoch as ``2026-01-05T10:00:00.123456Z``."""
-    return f"{(_EPOCH + timedelta(microseconds=time_us)).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def micros(moment: datetime) -> int:

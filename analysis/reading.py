@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from analysis.question import Question, iso, micros
+from analysis.question import Question, micros
 from bookmill.archive import Archive
+from bookmill.times import iso
 
 __all__ = ["Row", "read"]
 

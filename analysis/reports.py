@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.question import Question, iso
+from analysis.question import Question
 from analysis.reading import Row, read
 from bookmill.archive import Archive
+from bookmill.times import iso
 
 __all__ = ["Bars", "Report", "bars", "quality", "span", "spreads", "summary", "trading", "venues"]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from bookmill.book import Book, Side
 from bookmill.decimals import plain_text
-from gateway.forms import decimal_text, iso
+from bookmill.times import iso
+from gateway.forms import decimal_text
 from gateway.views import age
 from schemas.fields import Event
 from schemas.measures import half_even, measure

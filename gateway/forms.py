@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bookmill.decimals import plain_text
 from gateway.errors import ApiError
 
-__all__ = ["LATEST_US", "decimal_text", "iso", "moment"]
+__all__ = ["LATEST_US", "decimal_text", "moment"]
 
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -30,11 +30,6 @@ LATEST_US = 7_258_118_400_000_000
 def decimal_text(scaled: int | None) -> str | None:
     """A scaled int as the shortest plain decimal; None stays None."""
     return None if scaled is None else plain_text(scaled)
-
-
-def iso(micros: int) -> str:
-    """Microseconds since the epoch as ``2026-01-05T10:00:00.123456Z``."""
-    return f"{(_EPOCH + timedelta(microseconds=micros)).isoformat(timespec='microseconds')}Z"
 
 
 def moment(text: str, now_micros: int, *, field: str | None = None) -> int:

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Any
 
 from bookmill.decimals import plain_text
-from gateway.forms import decimal_text, iso
+from bookmill.times import iso
+from gateway.forms import decimal_text
 from schemas.catalogue import Topic
 from schemas.event_id import event_id
 from schemas.fields import SOURCE, Event, Kind, fields

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from bookmill.questions import Selection
+from bookmill.times import iso
 from gateway.answers import Answer, ListAnswer, answer, documented, list_answer
 from gateway.choosing import Chosen
 from gateway.context import InContext
 from gateway.errors import ApiError
 from gateway.event_models import event_model
-from gateway.forms import iso
 from gateway.nearest import nearest
 from gateway.paging import Paging
 from gateway.routes_history import table_page

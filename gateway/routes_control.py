@@ -10,11 +10,11 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bookmill.settings_markets import Channel
+from bookmill.times import iso
 from gateway.answers import Answer, ListAnswer, answer, documented, list_answer
 from gateway.choosing import Chosen
 from gateway.context import Context, InContext
 from gateway.errors import ApiError
-from gateway.forms import iso
 from gateway.history_models import SubscriptionView
 from gateway.nearest import nearest
 from gateway.outcomes import Outcome

@@ -14,11 +14,12 @@ from pydantic import StringConstraints
 from bookmill.completeness import read_report
 from bookmill.gap_ledger import Choice, Gap, Page, given_up_micros, read_page
 from bookmill.questions import Question, Rows, Selection, answered, answered_later
+from bookmill.times import iso
 from gateway import choosing
 from gateway.answers import ListAnswer, documented, list_answer
 from gateway.choosing import Chosen
 from gateway.context import Context, InContext
-from gateway.forms import iso, moment
+from gateway.forms import moment
 from gateway.history_models import CompletenessView, GapView
 from gateway.paging import Paging
 from gateway.spans import Moment

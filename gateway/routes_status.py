@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from bookmill.times import iso
 from gateway.answers import Answer, answer, documented
 from gateway.context import Context, InContext
 from gateway.effective import effective
-from gateway.forms import iso
 from gateway.models import Stats, Status
 from gateway.statuses import status as whole_status
 from schemas.catalogue import TABLE_TOPICS, Topic

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.forms import decimal_text, iso
+from bookmill.times import iso
+from gateway.forms import decimal_text
 from gateway.instrument import Instrument
 from gateway.live import LiveState
 from gateway.presenting import present

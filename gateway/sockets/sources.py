@@ -8,9 +8,10 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from bookmill.times import iso
 from gateway import views
 from gateway.books import Books
-from gateway.forms import decimal_text, iso
+from gateway.forms import decimal_text
 from gateway.instrument import Instrument
 from gateway.intervals import INTERVALS
 from gateway.live import LiveState

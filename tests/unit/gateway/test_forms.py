@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookmill.decimals import plain_text, scaled_int
+from bookmill.times import iso
 from gateway.errors import ApiError
-from gateway.forms import decimal_text, iso, moment
+from gateway.forms import decimal_text, moment
 
 NOW = 1_767_607_200_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
