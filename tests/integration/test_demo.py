@@ -117,7 +117,9 @@ def test_a_demo_agrees_with_itself_and_leaves_nothing_running(start: Callable[..
     first = demo.summary()
     agree(first)
     assert first["books"] == {"live": 6, "total": 6}
-    assert first["restarts"] == dict.fromkeys(("exchange", "platform", "producer", "worker", "sink"), 0)
+    assert first["restarts"] == dict.fromkeys(
+        ("exchange", "platform", "producer", "worker", "sink", "watcher", "gateway"), 0
+    )
     assert first["rows_total"] == first["rows"]
     assert demo.processes() == []
 

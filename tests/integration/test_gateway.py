@@ -130,6 +130,53 @@ def test_what_is_asked_for_is_collected_and_what_is_ended_is_not(running: Pipeli
         assert again.json()["data"]["state"] == "collected", again.text
 
 
+API = {"spot": "/api/v3", "usdm": "/fapi/v1"}
+
+
+@pytest.mark.parametrize("key", INSTRUMENTS)
+def test_books_and_trades_are_the_exchanges_own(running: Pipeline, key: str) -> None:
+    """What the simulated exchange itself says at the same update id, and of the same trades, is the truth."""
+    _, market, symbol = key.split(".")
+    rest = running.exchange[market]["rest"] + API[market]
+    asked = {"symbol": symbol.replace("-", "")}
+    path = key.replace(".", "/")
+
+    def both_books() -> tuple[Any, Any]:
+        """The exchange's, then ours."""
+        return httpx2.get(f"{rest}/depth", params={**asked, "limit": 1000}).json(), running.data(
+            f"orderbook/{path}"
+        )
+
+    seen: list[tuple[int, int]] = []
+
+    def agree() -> bool:
+        theirs, ours = both_books()
+        seen.append((theirs["lastUpdateId"], ours["update_id"]))
+        if theirs["lastUpdateId"] != ours["update_id"]:
+            return False  # a change is on its way
+        for side in ("bids", "asks"):
+            exact = [(Decimal(price), Decimal(quantity)) for price, quantity in theirs[side]]
+            assert exact == [(Decimal(price), Decimal(quantity)) for price, quantity in ours[side]]
+        return True
+
+    wait_until(agree, f"the gateway stands where the exchange does, {key}")
+
+    theirs = {str(one["id"]): one for one in httpx2.get(f"{rest}/trades", params=asked).json()}
+    ours = {one["trade_id"]: one for one in running.data(f"trades/{path}", limit=500)}
+    both = theirs.keys() & ours.keys()
+    assert len(both) > 20
+    for trade_id in both:
+        one, other = theirs[trade_id], ours[trade_id]
+        assert (Decimal(one["price"]), Decimal(one["qty"])) == (
+            Decimal(other["price"]),
+            Decimal(other["quantity"]),
+        )
+        assert other["side"] == ("SELL" if one["isBuyerMaker"] else "BUY")
+        assert other["exchange_time_us"] // 1000 == one["time"]
+    first, last = (pick(map(int, both)) for pick in (min, max))
+    assert len(both) == last - first + 1, "none is left out"
+
+
 def test_it_is_ready_and_says_how_it_is(pipeline: Pipeline) -> None:
     health = pipeline.get("/health").json()["data"]
     assert health["ready"]

@@ -26,7 +26,7 @@ from gateway.intervals import INTERVALS
 from gateway.live import LiveState
 from schemas.catalogue import TABLE_TOPICS
 from sinks.client import connect
-from sinks.tables import create_tables
+from sinks.tables import create_tables, create_views
 from tests.integration.conftest import isolated
 from tests.integration.parts import wait_until
 
@@ -148,6 +148,7 @@ def world(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Ite
     settings = isolated(addresses).model_copy(update={"data_dir": folder})
     client = connect(settings.clickhouse, settings.clickhouse.url or "")
     create_tables(client, settings.clickhouse.database, TABLE_TOPICS)
+    create_views(client, settings.clickhouse.database)
     context = create_context(settings, addresses, subscriptions_schema_id=1, alerts_schema_id=2)
     context.clock = lambda: NOW_US
     made = World(context, create_app(context), client, settings.clickhouse.database)

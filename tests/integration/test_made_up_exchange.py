@@ -31,6 +31,7 @@ def named(settings: Settings, **more: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_an_exchange_is_added_by_naming_its_adapter_and_its_dialect(
     settings: Settings, tmp_path: Path
 ) -> None:

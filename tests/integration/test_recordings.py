@@ -33,13 +33,13 @@ pytestmark = pytest.mark.timeout(
 # Two recordings of one instrument cannot be one market's past: they go through pipelines of their own.
 GROUPS = (("spot-btcusdt-2024", "spot-ethusdt-2024", "usdm-btcusdt-2024"), ("usdm-btcusdt-2023",))
 WAYS = ("socket", "replay")
-ALWAYS_BY_SOCKET = GROUPS[1]
-"""The others go through the socket in ``make test-slow``: at their pace they take minutes."""
+ALWAYS = {("usdm-btcusdt-2023", "socket"), ("usdm-btcusdt-2023", "replay"), ("spot-ethusdt-2024", "replay")}
+"""The others are in ``make test-slow``: by the socket they take minutes at their pace, and each of them most of a processor."""
 CASES = [
     pytest.param(
         (name, way),
         id=f"{name}-{way}",
-        marks=[pytest.mark.slow] if way == "socket" and name not in ALWAYS_BY_SOCKET else [],
+        marks=[] if (name, way) in ALWAYS else [pytest.mark.slow],
     )
     for name in NAMES
     for way in WAYS

@@ -498,6 +498,7 @@ def test_events_delivered_twice_are_stored_once(settings: Settings, events: Even
     assert distinct(settings) == count(settings) == 80
 
 
+@pytest.mark.slow
 def test_kill_9_in_mid_stream_ends_with_the_same_rows(
     settings: Settings, events: Events, sink: SinkOf
 ) -> None:
@@ -634,14 +635,19 @@ def test_stopping_stores_what_was_read(settings: Settings, events: Events, sink:
     ("setting", "sentence"),
     [
         ({"clickhouse__url": "http://127.0.0.1:1"}, "ClickHouse does not answer at http://127.0.0.1:1"),
-        (
+        pytest.param(
             {"registry__url": "http://127.0.0.1:1"},
             "The schema registry does not answer at http://127.0.0.1:1",
+            marks=pytest.mark.slow,
         ),
-        ({"kafka__bootstrap_servers": "127.0.0.1:1"}, "Kafka does not answer at 127.0.0.1:1"),
+        pytest.param(
+            {"kafka__bootstrap_servers": "127.0.0.1:1"},
+            "Kafka does not answer at 127.0.0.1:1",
+            marks=pytest.mark.slow,
+        ),
         (
             {"sink__topics": '["tades"]'},
-            "Unknown topic 'tades' in sink.topics. Did you mean 'trades'? Known: book_snapshots, derivatives,",
+            "Unknown topic 'tades' in sink.topics. Did you mean 'trades'? Known: alerts, book_snapshots, consolidated,",
         ),
     ],
 )

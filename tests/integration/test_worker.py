@@ -180,6 +180,7 @@ def test_a_killed_worker_goes_on_from_its_checkpoints_with_the_same_events(
     assert_same(prepared, expected(prepared, records))
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_leaves_nothing_to_repeat(prepared: Settings, tmp_path: Path) -> None:
     records = day(2000)
     write(prepared, records[:1500])
@@ -361,7 +362,12 @@ def test_a_lost_book_asks_for_a_snapshot_and_comes_back(prepared: Settings, tmp_
 @pytest.mark.parametrize(
     ("setting", "value", "sentence"),
     [
-        ("kafka__bootstrap_servers", "127.0.0.1:1", "Kafka does not answer at 127.0.0.1:1"),
+        pytest.param(
+            "kafka__bootstrap_servers",
+            "127.0.0.1:1",
+            "Kafka does not answer at 127.0.0.1:1",
+            marks=pytest.mark.slow,
+        ),
         ("registry__url", "http://127.0.0.1:1", "The schema registry does not answer at http://127.0.0.1:1"),
         (
             "exchanges",
@@ -369,7 +375,12 @@ def test_a_lost_book_asks_for_a_snapshot_and_comes_back(prepared: Settings, tmp_
             "There is no venue 'binance.sport'. Did you mean 'binance.spot'?",
         ),
         ("kafka__partitions", "4", "has 6 partitions, kafka.partitions says 4"),
-        ("data_dir", "/proc/nowhere", "The data folder /proc/nowhere cannot be used"),
+        pytest.param(
+            "data_dir",
+            "/proc/nowhere",
+            "The data folder /proc/nowhere cannot be used",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_what_is_missing_is_one_sentence(

@@ -36,6 +36,7 @@ def test_first_frames_hold_every_instrument_in_its_share() -> None:
     assert max(shares.values()) - min(shares.values()) <= 4
 
 
+@pytest.mark.slow
 def test_recordings_give_four_books() -> None:
     directory = recordings_directory()
     if directory is None:

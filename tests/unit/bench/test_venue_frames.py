@@ -35,6 +35,7 @@ def test_frames_are_the_same_every_time() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_recorded_books_are_applied_to_the_last_update() -> None:
     directory = recordings_directory()
     if directory is None:

@@ -18,11 +18,15 @@ COMMANDS = sorted(point.name for point in entry_points(group="bookmill.commands"
 
 def test_every_command_of_the_project_is_there() -> None:
     assert COMMANDS == [
+        "alerts",
+        "analyze",
         "bench",
         "check",
         "demo",
         "gaps",
+        "gateway",
         "instruments",
+        "keys",
         "platform",
         "produce",
         "rebuild",
@@ -35,6 +39,7 @@ def test_every_command_of_the_project_is_there() -> None:
         "unsubscribe",
         "up",
         "verify",
+        "watcher",
         "worker",
     ]
 

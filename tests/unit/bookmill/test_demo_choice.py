@@ -132,11 +132,21 @@ def test_simulated_data_stays_apart_from_real_data() -> None:
 def test_the_parts_read_back_what_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = simulated(Settings(), exchange())
     addresses = Addresses("127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3")
-    for name, value in environment(chosen, addresses).items():
+    for name, value in environment(chosen, addresses, gateway_port=8444).items():
         monkeypatch.setenv(name, value)
     told = Settings()
     assert told.exchanges == chosen.exchanges
     assert not needs_platform(told)
+    assert (told.gateway.port, told.worker.book_updates) == (8444, True)
+
+
+def test_without_a_gateway_nobody_pays_for_book_updates() -> None:
+    addresses = Addresses("127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3")
+    assert not [
+        name
+        for name in environment(Settings(), addresses, gateway_port=None)
+        if "GATEWAY" in name or "UPDATES" in name
+    ]
 
 
 def test_what_a_killed_exchange_had_sent_is_kept() -> None:

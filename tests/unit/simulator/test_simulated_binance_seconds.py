@@ -67,7 +67,9 @@ class Played:
         return self.tape.by_stream()[f"{self.stream}@{kind}"]
 
 
-@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize(
+    "market", [one if one == "spot" else pytest.param(one, marks=pytest.mark.slow) for one in MARKETS]
+)
 def test_bars_are_made_of_the_trades_of_their_minute(market: str) -> None:
     played = Played(market, seconds=130)
     trades = played.frames("trade")
@@ -149,6 +151,7 @@ def test_a_contract_with_a_date_pays_no_funding() -> None:
     assert (mark["s"], mark["r"], mark["T"]) == ("BTCUSD_261225", "", 0)
 
 
+@pytest.mark.slow
 def test_positions_are_liquidated_now_and_then_the_same_in_every_run() -> None:
     first, again = (Played("usdm", seconds=120).frames("forceOrder") for _ in range(2))
     assert first == again
