@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,17 @@ from schemas.catalogue import CONTROL_SUBSCRIPTIONS
 __all__ = ["Collector", "Desired", "Stored", "SubscriptionStore", "decode", "group_of", "instrument_key"]
 
 _TIMEOUT_S = 15.0
+_MOVING = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
+"""The group is being moved from broker to broker, or the list of groups is just being made: that passes,"""
+_MOVING_S = 5.0
+"""mostly within so long."""
+_AGAIN_S = 0.2
 _HEADER = struct.Struct(">bI")
 _UNREADABLE = (
     ValueError,
@@ -167,14 +179,20 @@ class SubscriptionStore:
     def collectors(self, group: str) -> list[Collector]:
         """The producers of the consumer group ``group`` (prefix included) and what each has; none where nobody is in it."""
         admin = AdminClient(self._config)
-        try:
-            answer = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S)[group]
-            members = answer.result(_TIMEOUT_S).members
-        except (KafkaException, TimeoutError) as error:
-            if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return []  # nobody ever was
-            reason = error.args[0].name() if isinstance(error, KafkaException) else "no answer"
-            raise UnavailableError(f"Kafka does not describe the group {group}: {reason}.") from error
+        deadline_s = time.monotonic() + _MOVING_S
+        while True:
+            try:
+                answer = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S)[group]
+                members = answer.result(_TIMEOUT_S).members
+                break
+            except (KafkaException, TimeoutError) as error:
+                code = error.args[0].code() if isinstance(error, KafkaException) else None
+                if code == KafkaError.GROUP_ID_NOT_FOUND:
+                    return []  # nobody ever was
+                if code not in _MOVING or time.monotonic() > deadline_s:
+                    reason = error.args[0].name() if isinstance(error, KafkaException) else "no answer"
+                    raise UnavailableError(f"Kafka does not describe the group {group}: {reason}.") from error
+            time.sleep(_AGAIN_S)
         return [
             Collector(
                 member.client_id,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import httpx2
 import pytest
+from websockets.sync.client import ClientConnection, connect
 
 from bookmill.addresses import Addresses
 from tests.integration.conftest import isolated
@@ -131,46 +134,71 @@ def test_what_is_asked_for_is_collected_and_what_is_ended_is_not(running: Pipeli
 
 
 API = {"spot": "/api/v3", "usdm": "/fapi/v1"}
+Sides = tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]
+
+
+def exchange_says(running: Pipeline, key: str, what: str, **more: Any) -> Any:
+    """The simulated exchange's own REST."""
+    _, market, symbol = key.split(".")
+    address = running.exchange[market]["rest"] + API[market]
+    return httpx2.get(f"{address}/{what}", params={"symbol": symbol.replace("-", ""), **more}).json()
+
+
+def book_of(answer: Any) -> Sides:
+    bids, asks = (
+        {Decimal(price): Decimal(quantity) for price, quantity in answer[side]} for side in ("bids", "asks")
+    )
+    return bids, asks
+
+
+def follow(socket: ClientConnection, books: dict[int, Sides], for_s: float) -> None:
+    """Apply what comes of one book; ``books`` gets how it stands at each update id."""
+    until_s = time.monotonic() + for_s
+    while (left_s := until_s - time.monotonic()) > 0:
+        try:
+            message = json.loads(socket.recv(timeout=left_s))
+        except TimeoutError:
+            return
+        if message["type"] not in {"snapshot", "update"}:
+            continue
+        changed = book_of(message["data"])
+        before: Sides = ({}, {}) if message["type"] == "snapshot" else books[max(books)]
+        bids, asks = (
+            {price: quantity for price, quantity in (old | new).items() if quantity}
+            for old, new in zip(before, changed)
+        )
+        books[message["data"]["update_id"]] = (bids, asks)
 
 
 @pytest.mark.parametrize("key", INSTRUMENTS)
-def test_books_and_trades_are_the_exchanges_own(running: Pipeline, key: str) -> None:
-    """What the simulated exchange itself says at the same update id, and of the same trades, is the truth."""
-    _, market, symbol = key.split(".")
-    rest = running.exchange[market]["rest"] + API[market]
-    asked = {"symbol": symbol.replace("-", "")}
-    path = key.replace(".", "/")
+def test_a_followed_book_is_the_exchanges_own_at_each_update_id(running: Pipeline, key: str) -> None:
+    """What the simulated exchange itself says is the truth."""
+    books: dict[int, Sides] = {}
+    told: dict[int, Sides] = {}
+    with connect(f"{running.address.replace('http', 'ws')}/api/v1/ws", max_size=None) as socket:
+        socket.send(json.dumps({"op": "subscribe", "channel": "book", "instrument": key}))
+        follow(socket, books, 0.5)
+        for _ in range(25):
+            said = exchange_says(running, key, "depth", limit=500)
+            told[said["lastUpdateId"]] = book_of(said)
+            follow(socket, books, 0.3)
+            if len(compared := told.keys() & books.keys()) > 2:  # most are between two diffs
+                break
+    assert compared
+    for update_id in compared:
+        assert books[update_id] == told[update_id]
 
-    def both_books() -> tuple[Any, Any]:
-        """The exchange's, then ours."""
-        return httpx2.get(f"{rest}/depth", params={**asked, "limit": 1000}).json(), running.data(
-            f"orderbook/{path}"
-        )
 
-    seen: list[tuple[int, int]] = []
-
-    def agree() -> bool:
-        theirs, ours = both_books()
-        seen.append((theirs["lastUpdateId"], ours["update_id"]))
-        if theirs["lastUpdateId"] != ours["update_id"]:
-            return False  # a change is on its way
-        for side in ("bids", "asks"):
-            exact = [(Decimal(price), Decimal(quantity)) for price, quantity in theirs[side]]
-            assert exact == [(Decimal(price), Decimal(quantity)) for price, quantity in ours[side]]
-        return True
-
-    wait_until(agree, f"the gateway stands where the exchange does, {key}")
-
-    theirs = {str(one["id"]): one for one in httpx2.get(f"{rest}/trades", params=asked).json()}
-    ours = {one["trade_id"]: one for one in running.data(f"trades/{path}", limit=500)}
+@pytest.mark.parametrize("key", INSTRUMENTS)
+def test_trades_are_the_exchanges_own(running: Pipeline, key: str) -> None:
+    theirs = {str(one["id"]): one for one in exchange_says(running, key, "trades")}
+    ours = {one["trade_id"]: one for one in running.data(f"trades/{key.replace('.', '/')}", limit=500)}
     both = theirs.keys() & ours.keys()
     assert len(both) > 20
     for trade_id in both:
         one, other = theirs[trade_id], ours[trade_id]
-        assert (Decimal(one["price"]), Decimal(one["qty"])) == (
-            Decimal(other["price"]),
-            Decimal(other["quantity"]),
-        )
+        assert Decimal(one["price"]) == Decimal(other["price"])
+        assert Decimal(one["qty"]) == Decimal(other["quantity"])
         assert other["side"] == ("SELL" if one["isBuyerMaker"] else "BUY")
         assert other["exchange_time_us"] // 1000 == one["time"]
     first, last = (pick(map(int, both)) for pick in (min, max))

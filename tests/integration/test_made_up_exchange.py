@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from bookmill.settings import Settings
 from tests.integration.parts import RunningPart, environment, wait_until
