@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from bookmill.completeness import Report, read_report
@@ -45,6 +46,7 @@ def requests(settings: Settings) -> Iterator[list[Request]]:
             reader.stop()
 
 
+@pytest.mark.slow
 def test_gaps_are_asked_for_closed_stored_and_shown(prepared: Settings, tmp_path: Path) -> None:
     settings = prepared
     chosen = environment(settings, SINK__BATCH_MS="200")

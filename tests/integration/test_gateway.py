@@ -170,7 +170,7 @@ def follow(socket: ClientConnection, books: dict[int, Sides], for_s: float) -> N
         books[message["data"]["update_id"]] = (bids, asks)
 
 
-@pytest.mark.parametrize("key", INSTRUMENTS)
+@pytest.mark.parametrize("key", INSTRUMENTS[::3])
 def test_a_followed_book_is_the_exchanges_own_at_each_update_id(running: Pipeline, key: str) -> None:
     """What the simulated exchange itself says is the truth."""
     books: dict[int, Sides] = {}
@@ -417,6 +417,7 @@ def test_stats_count_what_is_stored(pipeline: Pipeline) -> None:
         assert each["bytes"] > 0
 
 
+@pytest.mark.slow
 def test_a_gateway_that_is_started_anew_knows_the_same(pipeline: Pipeline) -> None:
     def known() -> list[Any]:
         lists = (

@@ -247,6 +247,7 @@ def test_a_cut_a_freeze_and_a_shutdown_are_survived(stage: Stage) -> None:
     assert part.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_rotation_writes_every_frame_once(stage: Stage) -> None:
     stage.simulate("--market", "spot", "--rate", "2000")
     part = stage.produce(producer__rotate_after_s="2", producer__rotate_overlap_s="1")

@@ -482,6 +482,7 @@ def test_an_older_table_gets_the_columns_it_lacks_and_keeps_its_rows(settings: S
     assert found[: len(newer)] == [field["name"] for field in newer]
 
 
+@pytest.mark.slow
 def test_events_delivered_twice_are_stored_once(settings: Settings, events: Events, sink: SinkOf) -> None:
     events.write(TRADES, map(trade, range(50)))
     with sink() as part:

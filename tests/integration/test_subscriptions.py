@@ -136,6 +136,7 @@ def wire(key: str) -> str:
     return key.rpartition(".")[2].replace("-", "")
 
 
+@pytest.mark.slow
 def test_the_instruments_of_a_killed_producer_are_taken_over(stage: Stage) -> None:
     first, second = stage.produce("first", SYMBOLS), stage.produce("second", SYMBOLS)
     wait_until(

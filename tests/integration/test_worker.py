@@ -154,6 +154,7 @@ def test_events_are_those_of_the_pure_path_and_a_stock_consumer_reads_them(
         assert registry.get_compatibility(f"{topic}-value") == "FULL_TRANSITIVE"
 
 
+@pytest.mark.slow
 def test_a_killed_worker_goes_on_from_its_checkpoints_with_the_same_events(
     prepared: Settings, tmp_path: Path
 ) -> None:
@@ -368,7 +369,12 @@ def test_a_lost_book_asks_for_a_snapshot_and_comes_back(prepared: Settings, tmp_
             "Kafka does not answer at 127.0.0.1:1",
             marks=pytest.mark.slow,
         ),
-        ("registry__url", "http://127.0.0.1:1", "The schema registry does not answer at http://127.0.0.1:1"),
+        pytest.param(
+            "registry__url",
+            "http://127.0.0.1:1",
+            "The schema registry does not answer at http://127.0.0.1:1",
+            marks=pytest.mark.slow,
+        ),
         (
             "exchanges",
             '{"binance": {"sport": {}}}',

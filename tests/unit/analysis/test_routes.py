@@ -87,4 +87,4 @@ def test_a_name_is_never_part_of_a_query(name: str, market: Market) -> None:
     traded(market)
     for hostile in ("' OR 1 = 1 --", "\\", "a'b\\'c\n\t"):
         status, body = get(market, "summary", {name: hostile})
-        assert (status, body["data"]["instruments"]) == (200, [])
+        assert (status, body["error"]["code"], body["error"]["field"]) == (400, "bad_request", name)

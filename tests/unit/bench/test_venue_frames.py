@@ -13,8 +13,16 @@ from bookmill.settings import WorkerSettings
 from simulator.registry import DIALECTS
 from venues.registry import VENUES
 
+_ALWAYS = {("binance", "usdm"), ("kraken", "spot"), ("okx", "swap")}
 
-@pytest.mark.parametrize("market", VENUES)
+
+@pytest.mark.parametrize(
+    "market",
+    [
+        one if tuple(one.split(".")) in _ALWAYS else pytest.param(one, marks=pytest.mark.slow)
+        for one in VENUES
+    ],
+)
 def test_each_update_of_a_simulated_book_is_applied(market: str) -> None:
     book = synthetic(market, 30, 300)
     assert len(book.frames) == 30

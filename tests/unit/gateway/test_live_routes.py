@@ -121,7 +121,6 @@ def test_a_side_that_is_empty_is_null(context: Context) -> None:
         ("exchange=okx", []),
         ("market=spot&exchange=okx,binance", ["BTC-USDT", "ETH-USDT"]),
         ("market=usdm", []),
-        ("symbol='%20OR%201=1", []),
     ],
 )
 def test_lists_are_filtered(context: Context, query: str, symbols: list[str]) -> None:
