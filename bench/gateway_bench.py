@@ -161,14 +161,14 @@ def _measure(stage: Stage, prefix: str, address: str, gateway: Part, producer: P
     )
 
 
-def _settings(addresses: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[str, str]:
+def _settings(addresses: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     markets = {
         market: {
             "symbols": SYMBOLS,
             "websocket_url": address["websocket"],
             "rest_url": address["rest"],
         }
-        for market, address in addresses["binance"].items()
+        for market, address in addresses.items()
     }
     return {
         "BOOKMILL_EXCHANGES": json.dumps({"binance": markets}),

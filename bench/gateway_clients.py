@@ -23,19 +23,23 @@ _SETTLE_S = 3.0
 
 
 async def _sockets(url: str, instruments: Sequence[str], clients: int, seconds: float) -> dict[str, Any]:
-    """Each client has every trade of one instrument, and its prices five times a second. ``seen``: when which trade came, µs."""
+    """Each client has the prices of one instrument five times a second, one of ten every trade of it too. All are connected before
+    anybody asks for anything. ``seen``: when which trade came, µs."""
     seen: list[tuple[str, str, int]] = []
     messages = 0
     door = asyncio.Semaphore(_OPEN_AT_ONCE)
     measured = asyncio.Event()
     ended = asyncio.Event()
 
-    async def client(instrument: str) -> None:
+    connected = asyncio.Barrier(clients + 1)
+
+    async def client(instrument: str, *, eager: bool) -> None:
         nonlocal messages
         async with door:
-            socket = await connect(url, max_queue=None)
+            socket = await connect(url, max_queue=None, open_timeout=60)
         async with socket:
-            for order in ({"channel": "trades"}, {"channel": "prices", "rate": 5}):
+            await connected.wait()
+            for order in ({"channel": "prices", "rate": 5}, {"channel": "trades"})[: 1 + eager]:
                 await socket.send(json.dumps({"op": "subscribe", "instrument": instrument, **order}))
             async for text in socket:
                 now_us = time.time_ns() // 1000
@@ -50,9 +54,11 @@ async def _sockets(url: str, instruments: Sequence[str], clients: int, seconds: 
 
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(client(instruments[number % len(instruments)])) for number in range(clients)
+            group.create_task(client(instruments[number % len(instruments)], eager=not number % 10))
+            for number in range(clients)
         ]
-        await asyncio.sleep(_SETTLE_S + clients / 100)
+        await connected.wait()
+        await asyncio.sleep(_SETTLE_S)
         measured.set()
         await asyncio.sleep(seconds)
         ended.set()
