@@ -242,8 +242,12 @@ def _event_times_ms(
     decoder = Decoder(registry_client(stage.settings.registry, registry), registry)
     consumer = _consumer(stage)
     consumer.assign(list(marks))
+    ended_ms = time.time_ns() // 1_000_000
     try:
+        # Trades go on and on: what was appended when nobody listened any more is of no interest.
         while messages := consumer.consume(5000, timeout=2.0):
+            if min(message.timestamp()[1] for message in messages) > ended_ms:
+                break
             for message in messages:
                 value = message.value()
                 if message.error() is None and value is not None:
