@@ -217,7 +217,10 @@ def _wait_connected(child: Any) -> None:
 
 
 def _last_words(child: Any) -> str:
-    return " ".join(last_lines(child.log_path, 1)) or "none"
+    """The last line, or the last one that names an error: a group of them ends with a frame around it."""
+    lines = last_lines(child.log_path, 40)
+    named = [line.strip(" |") for line in lines if "Error" in line]
+    return (named or lines or ["none"])[-1]
 
 
 def _ends(stage: Stage, prefix: str) -> list[TopicPartition]:
