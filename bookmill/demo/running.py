@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from bookmill.addresses import Addresses, embedded_state, resolve
@@ -124,16 +125,17 @@ class Run:
         gateway = self._settings.gateway
         port = this_or_free_port(gateway.host, gateway.port) if self._serve else None
         told = environment(self._settings, addresses, gateway_port=port)
-        parts = _MILL | (_SERVING if self._serve else {})
-        for name, arguments in parts.items():
-            shared = (
-                name == "producer"
-                and self._serve
-                and not (self._exchange and self._exchange.plays_recordings)
-            )
-            address = dashboard_address(gateway, port).rstrip("/") if name == "gateway" and port else ""
-            self._start(name, [*arguments, *(["--shared"] if shared else [])], told, address=address)
-        self._watch.wait_until(lambda: self._pipeline.all_up([*parts]))
+        # Who serves begins when there is something to serve: the first book does not wait for it.
+        for parts in (_MILL, _SERVING) if self._serve else (_MILL,):
+            for name, arguments in parts.items():
+                shared = (
+                    name == "producer"
+                    and self._serve
+                    and not (self._exchange and self._exchange.plays_recordings)
+                )
+                address = dashboard_address(gateway, port).rstrip("/") if name == "gateway" and port else ""
+                self._start(name, [*arguments, *(["--shared"] if shared else [])], told, address=address)
+            self._watch.wait_until(partial(self._pipeline.all_up, [*parts]))
         if port is not None:
             self._watch.address = dashboard_address(gateway, port)
 
