@@ -74,65 +74,6 @@ def states(answer: Any) -> dict[str, str]:
     return {each["instrument"]: each["state"] for each in answer}
 
 
-def test_what_is_asked_for_is_collected_and_what_is_ended_is_not(running: Pipeline) -> None:
-    four = set(INSTRUMENTS)
-    wait_until(
-        lambda: states(running.data("subscriptions")) == dict.fromkeys(four, "collected"),
-        "all are collected",
-    )
-    shown = running.data("subscriptions", market="spot", symbol="ETH-USDT")
-    assert [each["collector"] for each in shown] == ["shared"]
-    assert shown[0]["asked_by"].startswith("settings")
-
-    ended = call(running, "DELETE", f"subscriptions/{SPOT}/ETH-USDT")
-    assert (ended.status_code, ended.json()["data"]["state"]) == (200, "stopped"), ended.text
-    assert running.producer.status()["subscriptions"]["collected"] == sorted(four - {"binance.spot.ETH-USDT"})
-
-    wanted = {
-        "exchange": "Binance",
-        "market": "spot",
-        "symbol": "eth-usdt",
-        "channels": ["trades", "best"],
-    }
-    begun = call(running, "POST", "subscriptions", wanted)
-    assert (begun.status_code, begun.json()["data"]["state"]) == (200, "collected"), begun.text
-    assert begun.json()["data"]["channels"] == ["trades", "best"]
-    assert begun.json()["data"]["asked_by"] == "gateway 127.0.0.1"
-
-    unknown = call(running, "POST", "subscriptions", {**wanted, "symbol": "ETHH-USDT"})
-    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_instrument")
-    assert "ETH-USDT" in unknown.json()["error"]["hint"]
-    for body, field in (
-        ({**wanted, "channels": ["books"]}, "channels.0"),
-        ({**wanted, "more": 1}, "more"),
-        ([], None),
-    ):
-        refused = call(running, "POST", "subscriptions", body)
-        assert (refused.status_code, refused.json()["error"]["field"]) == (400, field)
-    assert call(running, "DELETE", f"subscriptions/{SPOT}/ADA-USDT").status_code == 404
-    assert call(running, "POST", "collectors/binanze/stop").json()["error"]["hint"] == "Did you mean binance?"
-    foreign = call(running, "POST", "collectors/binance/stop", origin="http://evil.example")
-    assert foreign.status_code == 403
-    assert states(running.data("subscriptions")) == dict.fromkeys(four, "collected"), "nothing has changed"
-
-    call(running, "DELETE", "subscriptions/binance/usdm/BTC-USDT")
-    left = four - {"binance.usdm.BTC-USDT"}
-    stopped = call(running, "POST", "collectors/binance/stop").json()["data"]
-    assert states(stopped) == dict.fromkeys(left, "stopped")
-    assert running.producer.status()["subscriptions"]["collected"] == []
-    started = call(running, "POST", "collectors/binance/start").json()["data"]
-    assert states(started) == dict.fromkeys(left, "collected"), started
-    by_key = {each["instrument"]: each for each in started}
-    assert by_key["binance.spot.ETH-USDT"]["channels"] == ["trades", "best"]
-    assert by_key["binance.spot.BTC-USDT"]["asked_by"].startswith("settings")
-    for key in INSTRUMENTS:  # all as it was
-        exchange, market, symbol = key.split(".")
-        again = call(
-            running, "POST", "subscriptions", {"exchange": exchange, "market": market, "symbol": symbol}
-        )
-        assert again.json()["data"]["state"] == "collected", again.text
-
-
 API = {"spot": "/api/v3", "usdm": "/fapi/v1"}
 Sides = tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]
 
@@ -203,6 +144,65 @@ def test_trades_are_the_exchanges_own(running: Pipeline, key: str) -> None:
         assert other["exchange_time_us"] // 1000 == one["time"]
     first, last = (pick(map(int, both)) for pick in (min, max))
     assert len(both) == last - first + 1, "none is left out"
+
+
+def test_what_is_asked_for_is_collected_and_what_is_ended_is_not(running: Pipeline) -> None:
+    four = set(INSTRUMENTS)
+    wait_until(
+        lambda: states(running.data("subscriptions")) == dict.fromkeys(four, "collected"),
+        "all are collected",
+    )
+    shown = running.data("subscriptions", market="spot", symbol="ETH-USDT")
+    assert [each["collector"] for each in shown] == ["shared"]
+    assert shown[0]["asked_by"].startswith("settings")
+
+    ended = call(running, "DELETE", f"subscriptions/{SPOT}/ETH-USDT")
+    assert (ended.status_code, ended.json()["data"]["state"]) == (200, "stopped"), ended.text
+    assert running.producer.status()["subscriptions"]["collected"] == sorted(four - {"binance.spot.ETH-USDT"})
+
+    wanted = {
+        "exchange": "Binance",
+        "market": "spot",
+        "symbol": "eth-usdt",
+        "channels": ["trades", "best"],
+    }
+    begun = call(running, "POST", "subscriptions", wanted)
+    assert (begun.status_code, begun.json()["data"]["state"]) == (200, "collected"), begun.text
+    assert begun.json()["data"]["channels"] == ["trades", "best"]
+    assert begun.json()["data"]["asked_by"] == "gateway 127.0.0.1"
+
+    unknown = call(running, "POST", "subscriptions", {**wanted, "symbol": "ETHH-USDT"})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_instrument")
+    assert "ETH-USDT" in unknown.json()["error"]["hint"]
+    for body, field in (
+        ({**wanted, "channels": ["books"]}, "channels.0"),
+        ({**wanted, "more": 1}, "more"),
+        ([], None),
+    ):
+        refused = call(running, "POST", "subscriptions", body)
+        assert (refused.status_code, refused.json()["error"]["field"]) == (400, field)
+    assert call(running, "DELETE", f"subscriptions/{SPOT}/ADA-USDT").status_code == 404
+    assert call(running, "POST", "collectors/binanze/stop").json()["error"]["hint"] == "Did you mean binance?"
+    foreign = call(running, "POST", "collectors/binance/stop", origin="http://evil.example")
+    assert foreign.status_code == 403
+    assert states(running.data("subscriptions")) == dict.fromkeys(four, "collected"), "nothing has changed"
+
+    call(running, "DELETE", "subscriptions/binance/usdm/BTC-USDT")
+    left = four - {"binance.usdm.BTC-USDT"}
+    stopped = call(running, "POST", "collectors/binance/stop").json()["data"]
+    assert states(stopped) == dict.fromkeys(left, "stopped")
+    assert running.producer.status()["subscriptions"]["collected"] == []
+    started = call(running, "POST", "collectors/binance/start").json()["data"]
+    assert states(started) == dict.fromkeys(left, "collected"), started
+    by_key = {each["instrument"]: each for each in started}
+    assert by_key["binance.spot.ETH-USDT"]["channels"] == ["trades", "best"]
+    assert by_key["binance.spot.BTC-USDT"]["asked_by"].startswith("settings")
+    for key in INSTRUMENTS:  # all as it was
+        exchange, market, symbol = key.split(".")
+        again = call(
+            running, "POST", "subscriptions", {"exchange": exchange, "market": market, "symbol": symbol}
+        )
+        assert again.json()["data"]["state"] == "collected", again.text
 
 
 def test_it_is_ready_and_says_how_it_is(pipeline: Pipeline) -> None:
