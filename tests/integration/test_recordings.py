@@ -33,7 +33,7 @@ pytestmark = pytest.mark.timeout(
 # Two recordings of one instrument cannot be one market's past: they go through pipelines of their own.
 GROUPS = (("spot-btcusdt-2024", "spot-ethusdt-2024", "usdm-btcusdt-2024"), ("usdm-btcusdt-2023",))
 WAYS = ("socket", "replay")
-ALWAYS = {("usdm-btcusdt-2023", "socket"), ("usdm-btcusdt-2023", "replay"), ("spot-ethusdt-2024", "replay")}
+ALWAYS = {("usdm-btcusdt-2023", "socket"), ("spot-ethusdt-2024", "replay")}
 """The others are in ``make test-slow``: by the socket they take minutes at their pace, and each of them most of a processor."""
 CASES = [
     pytest.param(
@@ -78,9 +78,10 @@ def outcomes(
     found: dict[tuple[str, str], Outcome] = {}
     with ExitStack() as running:
         started = []
-        for number, group in enumerate(groups):
+        for number, whole in enumerate(groups):
             for way in WAYS:
-                if not any((one.name, way) in wanted for one in group):
+                group = [one for one in whole if (one.name, way) in wanted]
+                if not group:
                     continue
                 settings, folder = isolated(addresses), tmp_path_factory.mktemp(f"{way}{number}")
                 started.append(
