@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests of one file share a platform and stay together; most of their time is waiting.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+# Tests of one file share a platform and stay together. In the order of their names the longest files come first, and no process waits long for the other.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+UV := $(BIN)/uv pip install --python $(BIN)/python
 
 .PHONY: help demo up test lint typecheck unit test-containers lock clean scenarios chaos test-slow
 .DEFAULT_GOAL := help
@@ -44,11 +45,13 @@ lint: $(VENV)/.dev
 typecheck: $(VENV)/.dev
 	@$(BIN)/mypy
 
-lock: $(VENV)/.dev ## resolve the dependencies anew and write both lock files
+lock: $(VENV)/.dev ## resolve the dependencies anew and write the lock files
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		pyproject.toml --group build -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes -c requirements.lock \
 		pyproject.toml --group dev -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes -c requirements-dev.lock \
+		--group install -o requirements-uv.lock
 
 clean: ## remove what was installed and built here (not the platform's data)
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis test-output
@@ -59,12 +62,17 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "'$(PYTHON) -m venv' failed: install your system's package for it (Debian: python3-venv)."; exit 1; }
 
-$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+# uv takes a tenth of pip's time. Where it cannot reach what pip can (a mirror that only pip's settings name), pip does it.
+$(VENV)/.uv: requirements-uv.lock | $(BIN)/python
+	@$(PIP) install --quiet --no-compile --require-hashes -r requirements-uv.lock
+	@touch $@
+
+$(VENV)/.runtime: requirements.lock pyproject.toml $(VENV)/.uv
 	@echo "Installing bookmill into $(VENV) (about 250 MB, once)"
-	@$(PIP) install --quiet --no-compile --progress-bar on --require-hashes -r requirements.lock
+	@$(UV) --require-hashes -r requirements.lock || $(PIP) install --quiet --no-compile --require-hashes -r requirements.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
-	@$(PIP) install --quiet --no-compile --require-hashes -r requirements-dev.lock
+	@$(UV) --quiet --require-hashes -r requirements-dev.lock || $(PIP) install --quiet --no-compile --require-hashes -r requirements-dev.lock
 	@touch $@
