@@ -1,6 +1,6 @@
 """The proof on real frames: each Binance recording, through the whole pipeline, shows in ClickHouse what it must.
 
-Once over the simulator's websocket at ten times its pace (producer, Kafka, worker, sink), once by ``bookmill replay``. What it
+Once over the simulator's websocket at twenty times its pace (producer, Kafka, worker, sink), once by ``bookmill replay``. What it
 must be stands in the recordings' ``expected.json``, counted by code that shares nothing with this project.
 """
 
@@ -118,7 +118,7 @@ class Pipeline(ExitStack):
         for one in self._group:
             exchanges[one.market]["symbols"].append(one.symbol)
         if self._way == "socket":
-            self._simulator = self._part("simulate", *self._recordings(), "--speed", "10", "--json")
+            self._simulator = self._part("simulate", *self._recordings(), "--speed", "20", "--json")
             assert self._simulator.process.stdout
             announced = self._simulator.process.stdout.readline()
             assert announced, self._simulator.log
