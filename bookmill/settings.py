@@ -205,7 +205,7 @@ class SinkSettings(Section):
     """What is loaded; tables have the same names."""
     batch_rows: PositiveInt = 50_000
     """A batch closes at so many rows,"""
-    batch_ms: PositiveInt = 1000
+    batch_ms: PositiveInt = 2000
     """or after so long, whichever is first."""
     backoff_initial_s: float = Field(0.5, gt=0)
     """Wait after the first failed insert; doubles, with jitter."""

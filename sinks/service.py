@@ -129,5 +129,7 @@ def _consumer_config(
         "queued.min.messages": 20_000,
         "fetch.max.bytes": 4 * 1024 * 1024,
         "max.partition.fetch.bytes": 1024 * 1024,
-        "fetch.wait.max.ms": 100,
+        # Rows are stored by the second: there is no use in a fetch for each of them.
+        "fetch.wait.max.ms": 250,
+        "fetch.min.bytes": 256 * 1024,
     }
