@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
-import re
 import socket
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from schemas.alert_store import AlertStore, StoredRule
 
 __all__ = ["alerts"]
-
-_WIDE = 200
 
 
 @click.group()
@@ -52,15 +49,17 @@ def list_rules(*, as_json: bool) -> None:
       bookmill alerts list
       bookmill alerts list --json | jq -r 'select(.on) | .id'
     """
+    from streams.alerts_shown import form_of, print_table
+
     _, store = _store()
     stored = store.list()
     if store.unreadable:
         click.echo(f"bookmill: {store.unreadable} records of {store.topic} cannot be read.", err=True)
     if as_json:
         for one in stored.values():
-            click.echo(json.dumps(_as_json(one)))
+            click.echo(json.dumps(form_of(one)))
     else:
-        _print_table(list(stored.values()))
+        print_table(list(stored.values()))
 
 
 @alerts.command()
@@ -106,15 +105,16 @@ def add(
       bookmill alerts add feed_stale 'okx.*' seconds=30 --name 'OKX is silent'
     """
     from schemas.alert_rules import rule_from
+    from streams.alerts_arguments import made_up_id, pairs, pattern
 
-    exchange, market, symbol = _pattern(instrument)
+    exchange, market, symbol = pattern(instrument)
     rule = rule_from(
         {
-            "id": rule_id or _made_up_id(kind, exchange, market, symbol),
+            "id": rule_id or made_up_id(kind, exchange, market, symbol),
             "exchange": exchange,
             "market": market,
             "symbol": symbol,
-            "condition": {**_pairs(parameters), "kind": kind},
+            "condition": {**pairs(parameters), "kind": kind},
             "on": not off,
             "dashboard": not quiet,
             "cleared": not only_fired,
@@ -185,7 +185,9 @@ def log(since: datetime, rule: str, limit: int, *, as_json: bool) -> None:
     """
     import asyncio
 
-    rows = asyncio.run(_said(since, rule, limit))
+    from streams.alerts_said import said
+
+    rows = asyncio.run(said(since, rule, limit))
     for row in rows:
         if as_json:
             click.echo(json.dumps(row, ensure_ascii=False))
@@ -204,65 +206,18 @@ def test_webhook(rule_id: str) -> None:
     """
     import asyncio
 
+    from streams.watcher.trial import try_webhook
+
     settings, store = _store()
     [one] = _chosen(store, (rule_id,))
     if one.rule.webhook is None:
         raise ConfigurationError(f"The rule {rule_id!r} has no webhook.")
-    outcome = asyncio.run(_trial(settings, one))
+    outcome = asyncio.run(try_webhook(settings.alerts, one.rule))
     if outcome.result != "delivered":
         raise UnavailableError(
             f"The webhook was not delivered ({outcome.attempts} attempts): {outcome.reason}."
         )
     click.echo(f"delivered: {outcome.reason}")
-
-
-async def _said(since: datetime, rule: str, limit: int) -> Sequence[dict[str, Any]]:
-    from bookmill import settings_loading
-    from bookmill.addresses import resolve
-    from bookmill.archive import Archive
-
-    settings = settings_loading.load()
-    addresses = resolve(settings)
-    async with Archive(
-        settings.clickhouse, addresses.clickhouse, timeout_s=settings.gateway.query_timeout_s
-    ) as archive:
-        return await archive.rows(
-            "SELECT * EXCEPT (source_topic, source_partition, source_offset, source_index, inserted_time)"
-            " FROM alerts WHERE receive_time >= fromUnixTimestamp64Micro({since:Int64})"
-            " AND ({rule:String} = '' OR rule = {rule:String})"
-            " ORDER BY receive_time DESC, source_offset DESC, source_index DESC LIMIT {limit:UInt32}",
-            {"since": int(since.timestamp()) * 1_000_000, "rule": rule, "limit": limit},
-        )
-
-
-async def _trial(settings: Settings, one: StoredRule) -> Any:
-    import time
-
-    from streams.watcher.webhook import Webhook, alert_body
-
-    rule, now_micros = one.rule, time.time_ns() // 1000
-    alert = f"{rule.id}:test/0/{now_micros:020d}/000000"
-    event: dict[str, Any] = {
-        "exchange": "test",
-        "market": "test",
-        "symbol": "TEST-TEST",
-        "alert": alert,
-        "rule": rule.id,
-        "rule_name": rule.title,
-        "kind": rule.condition.kind,
-        "state": "fired",
-        "direction": None,
-        "value": None,
-        "threshold": None,
-        "message": f"A trial of the webhook of {rule.title}.",
-        "receive_time": now_micros,
-        "source_topic": "test",
-        "source_partition": 0,
-        "source_offset": now_micros,
-        "source_index": 0,
-    }
-    async with Webhook(settings.alerts) as webhook:
-        return await webhook.post(rule.webhook or "", alert, alert_body(event))
 
 
 def _switch(ids: Sequence[str], *, on: bool) -> None:
@@ -296,27 +251,6 @@ def _store() -> tuple[Settings, AlertStore]:
     return settings, open_store(settings, resolve(settings))
 
 
-def _pattern(given: str) -> tuple[str, str, str]:
-    """Exchange, market and symbol; what is left out is any."""
-    exchange, market, symbol = (*given.strip().split(".", 2), "*", "*")[:3]
-    return exchange.lower(), market.lower(), symbol.upper()
-
-
-def _pairs(parameters: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for each in parameters:
-        name, equals, value = each.partition("=")
-        if not equals:
-            raise ConfigurationError(f"{each!r} is no parameter.", hint="Write name=value, like level=65000.")
-        found[name.strip()] = value.strip()
-    return found
-
-
-def _made_up_id(kind: str, exchange: str, market: str, symbol: str) -> str:
-    words = [kind, *(each for each in (exchange, market, symbol) if each != "*")]
-    return re.sub(r"[^a-z0-9._-]+", "-", "-".join(words).lower())[:64].strip("-._") or "rule"
-
-
 def _who() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
@@ -327,36 +261,3 @@ def _warn_of_host(settings: Settings, webhook: str | None) -> None:
     hosts = settings.alerts.webhook_hosts
     if webhook and hosts and (urlsplit(webhook).hostname or "") not in hosts:
         click.echo("bookmill: alerts.webhook_hosts does not name its host: nothing will be sent.", err=True)
-
-
-def _as_json(one: StoredRule) -> dict[str, Any]:
-    return {
-        **one.rule.model_dump(mode="json"),
-        "changed_by": one.changed_by,
-        "changed_time_us": one.changed_micros,
-    }
-
-
-def _print_table(rows: Sequence[StoredRule]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for column in ("id", "on", "kind", "instruments", "parameters", "webhook", "changed by", "changed (UTC)"):
-        table.add_column(column)
-    for one in rows:
-        rule = one.rule
-        more = {"hysteresis": rule.hysteresis, "cooldown_s": rule.cooldown_s}
-        parameters = {**rule.parameters, **{name: f"{value:f}" for name, value in more.items() if value}}
-        table.add_row(
-            rule.id,
-            "on" if rule.on else "off",
-            rule.condition.kind,
-            f"{rule.exchange}.{rule.market}.{rule.symbol}",
-            " ".join(f"{name}={value}" for name, value in parameters.items()),
-            "yes" if rule.webhook else "",
-            one.changed_by,
-            f"{datetime.fromtimestamp(one.changed_micros / 1e6, UTC):%Y-%m-%d %H:%M:%S}",
-        )
-    console = Console()
-    Console(width=None if console.is_terminal else _WIDE).print(table)

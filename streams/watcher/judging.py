@@ -16,7 +16,8 @@ import msgspec
 from schemas.catalogue import CONSOLIDATED
 from schemas.fields import Event
 from schemas.watcher_events import AlertEvent
-from streams.watcher.conditions import Finding, State, Watched, new_state, observe
+from streams.watcher.conditions import observe
+from streams.watcher.states import Finding, State, Watched, new_state
 
 __all__ = ["Judge", "Packed", "Raised", "StoredState", "names_of", "unpack"]
 

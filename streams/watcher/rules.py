@@ -13,7 +13,7 @@ from bookmill.errors import FrameError, UnavailableError
 from schemas.alert_rules import AlertRule
 from schemas.alert_store import StoredRule, note
 from schemas.compacted import Follower
-from streams.watcher.conditions import Watched, topic_of, watched
+from streams.watcher.states import Watched, topic_of, watched
 
 __all__ = ["RuleFollower", "Rules"]
 

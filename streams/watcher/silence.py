@@ -13,8 +13,8 @@ from schemas.alert_rules import FeedStale
 from schemas.catalogue import BOOK_SNAPSHOTS, SPREADS, TRADES
 from schemas.codec import UNIT
 from schemas.event_id import event_id
-from streams.watcher.conditions import Finding, Level, Watched, move_gate
 from streams.watcher.judging import Judge, Packed, Raised, names_of
+from streams.watcher.states import Finding, Level, Watched, move_gate
 
 __all__ = ["CLOCK", "FEEDS", "Silence"]
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from schemas.alert_rules import rule_from
 from schemas.alert_store import StoredRule
 from schemas.codec import UNIT
-from streams.watcher.conditions import Finding, State, new_state, observe, watched
+from streams.watcher.conditions import observe
+from streams.watcher.states import Finding, State, new_state, watched
 
 SECOND = 1_000_000
 Event = dict[str, Any]

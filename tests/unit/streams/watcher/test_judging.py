@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from schemas.alert_rules import AlertRule, rule_from
 from schemas.alert_store import StoredRule
 from schemas.codec import UNIT
-from streams.watcher.conditions import Watched, watched
 from streams.watcher.judging import Judge, Raised, names_of, unpack
 from streams.watcher.silence import Silence
+from streams.watcher.states import Watched, watched
 
 Event = dict[str, Any]
 
