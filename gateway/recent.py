@@ -24,14 +24,23 @@ def recent_trades(
     if not instrument.trades:
         return None
     reach_us = instrument.trades[0]["receive_time"] + _DISORDER_US
-    chosen = sorted(
-        (event for event in instrument.trades if span.has(event["receive_time"])), key=key_of, reverse=True
-    )
-    if after is not None:
-        chosen = [event for event in chosen if key_of(event) < after]
-    page = chosen[:limit]
+    page = sorted(_candidates(instrument, span, limit, after), key=key_of, reverse=True)[:limit]
     whole = len(page) == limit and page[-1]["receive_time"] >= reach_us
     return page if whole or (span.since_us is not None and span.since_us >= reach_us) else None
+
+
+def _candidates(instrument: Instrument, span: Span, limit: int, after: TradeKey | None) -> Sequence[Event]:
+    """All that may belong to the page; what came long before the oldest of them cannot."""
+    found: list[Event] = []
+    enough_us = None
+    for event in reversed(instrument.trades):
+        if enough_us is not None and event["receive_time"] < enough_us:
+            break
+        if span.has(event["receive_time"]) and (after is None or key_of(event) < after):
+            found.append(event)
+            if len(found) == limit:
+                enough_us = min(each["receive_time"] for each in found) - _DISORDER_US
+    return found
 
 
 def key_of(event: Event) -> TradeKey:

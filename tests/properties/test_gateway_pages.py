@@ -95,3 +95,21 @@ def test_memory_answers_as_long_as_it_reaches(count: int, since_s: int) -> None:
     assert (found is not None) == (since_s >= reach_s)
     if found is not None:
         assert len(found) == max(0, count - since_s + 1)
+
+
+@given(steps, st.lists(st.integers(0, SECOND), min_size=60, max_size=60), st.integers(1, 9), ends)
+def test_trades_that_came_mixed_stand_in_order(
+    before: list[tuple[int, int]], late_us: list[int], limit: int, since_us: int | None
+) -> None:
+    trades = told(before)
+    came = sorted(zip(trades, late_us), key=lambda one: one[0]["receive_time"] + one[1])
+    instrument = Instrument("binance", "spot", "BTC-USDT", recent_trades=1000)
+    for each, _ in came:
+        instrument.take("trades", each)
+    found, _ = paged(instrument, Span(since_us, None), limit, [])
+    expected = sorted(
+        (each for each in trades if since_us is None or each["receive_time"] >= since_us),
+        key=key_of,
+        reverse=True,
+    )
+    assert found == expected[: len(found)]
