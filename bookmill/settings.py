@@ -69,8 +69,8 @@ class KafkaSettings(Section):
     """Certificates of the authority, where it is not the system's."""
     topic_prefix: str = ""
     """Before every topic and consumer group name; isolates installations on one Kafka."""
-    partitions: PositiveInt = 6
-    """Of every topic; as many workers can share the work."""
+    partitions: PositiveInt = 2
+    """Of every topic, chosen before the first start. As many workers can share the work; each costs Kafka and ClickHouse requests."""
     replication_factor: PositiveInt = 1
     """Of topics that are made."""
 

@@ -136,7 +136,7 @@ class TopKeeper:
         if not is_later(place, known.book_at):
             return None
         known.book, known.book_at, known.book_live = top, place, live
-        return self._say(name, known)
+        return self._say(name, known, ends=not live)
 
     def _gap(
         self, name: tuple[str, str, str], known: _Known, place: Place, *, opened: bool
@@ -144,14 +144,15 @@ class TopKeeper:
         if not is_later(place, known.gap_at):
             return None
         known.gap_at, known.gap_open = place, opened
-        return self._say(name, known)
+        return self._say(name, known, ends=opened)
 
-    def _say(self, name: tuple[str, str, str], known: _Known) -> TopRecord | None:
+    def _say(self, name: tuple[str, str, str], known: _Known, *, ends: bool) -> TopRecord | None:
+        """``ends``: a top that was told may be no more, also one that a watcher before this one has told from farther on."""
         live, at = known.live(), known.book_at
         if known.gap_at is not None and is_later(known.gap_at, at):
             at = known.gap_at
         assert at is not None  # noqa: S101  one of the two was just told
-        return self._write(name, known, "book", known.book if live else NO_TOP, at, live=live)
+        return self._write(name, known, "book", known.book if live else NO_TOP, at, live=live, ends=ends)
 
     def _ticker(
         self, name: tuple[str, str, str], known: _Known, event: Event, place: Place
@@ -173,11 +174,13 @@ class TopKeeper:
         place: Place,
         *,
         live: bool,
+        ends: bool = False,
     ) -> TopRecord | None:
         source, received = place
         told = known.told.get(origin)
         if (
             told is not None
+            and (live or not ends)
             and told[:2] == (live, top)
             and abs(received - told[2]) < self._stale_micros // _KEEP_ALIVES
         ):

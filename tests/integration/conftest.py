@@ -59,7 +59,7 @@ def isolated(addresses: Addresses) -> Settings:
     """Settings that point at the platform, with a topic prefix and a database nobody else uses (it does not exist yet)."""
     name = f"t{uuid.uuid4().hex[:10]}"
     return Settings(
-        kafka=KafkaSettings(bootstrap_servers=addresses.kafka, topic_prefix=f"{name}."),
+        kafka=KafkaSettings(bootstrap_servers=addresses.kafka, topic_prefix=f"{name}.", partitions=3),
         registry=RegistrySettings(url=addresses.registry),
         clickhouse=ClickHouseSettings(url=addresses.clickhouse, database=name),
     )

@@ -37,7 +37,7 @@ from tests.integration.parts import RunningPart, environment, wait_until
 from tests.integration.test_worker import identity, read_all
 
 SECRET = "of the test"
-PARTITION = 4
+PARTITION = 2
 
 
 class Receiver:
@@ -324,7 +324,7 @@ def test_watchers_share_whole_partitions_and_one_takes_over_when_the_other_is_ki
         wait_until(
             lambda: (
                 all(each.status().get("partitions") for each in watchers)
-                and sum(each.status()["partitions"] for each in watchers) == 42
+                and sum(each.status()["partitions"] for each in watchers) == 21
             ),
             "both have some",
             timeout_s=150,
@@ -340,7 +340,7 @@ def test_watchers_share_whole_partitions_and_one_takes_over_when_the_other_is_ki
         busy.kill()
         okx.top(99, 102)
         binance.top(100, 103)
-        wait_until(lambda: other.status()["partitions"] == 42, "the other has all", timeout_s=150)
+        wait_until(lambda: other.status()["partitions"] == 21, "the other has all", timeout_s=150)
         wait_until(lambda: len(distinct(settings, "consolidated")) == 3, "all is said")
         assert other.stop() == 0
     assert bests(distinct(settings, "consolidated")) == [

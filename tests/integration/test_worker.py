@@ -380,7 +380,7 @@ def test_a_lost_book_asks_for_a_snapshot_and_comes_back(prepared: Settings, tmp_
             '{"binance": {"sport": {}}}',
             "There is no venue 'binance.sport'. Did you mean 'binance.spot'?",
         ),
-        ("kafka__partitions", "4", "has 6 partitions, kafka.partitions says 4"),
+        ("kafka__partitions", "4", "has 3 partitions, kafka.partitions says 4"),
         pytest.param(
             "data_dir",
             "/proc/nowhere",

@@ -138,6 +138,15 @@ def test_all_books_of_a_symbol_stand_in_one_partition() -> None:
     ]
 
 
+def test_who_was_started_anew_ends_what_was_told_before_it_from_farther_on() -> None:
+    before, anew = Keeper(), Keeper()
+    before.tell(snapshot(3, 20))
+    anew.tell(spread(1, 10), gap(2, "opened"), gap(3, "closed"))
+    assert anew.tell(gap(4, "opened")) == [("book", False, None)]
+    before.tell(spread(5, 30))
+    assert anew.tell(spread(6, 31, state="degraded")) == [("book", False, None)]
+
+
 RAW = st.lists(
     st.sampled_from(["spread", "snapshot", "both", "lose", "join", "image", "degraded"]), max_size=25
 )
