@@ -1,6 +1,6 @@
 """The gateway with the whole pipeline running beside it: how soon it answers, how soon an event is at its clients, what they weigh.
 
-The market is simulated, 2,000 frames a second in all. Requests come at a steady pace whether or not the ones before are
+The market is simulated, 2,000 frames a second in all; parts give way to each other as those of ``bookmill demo``. Requests come at a steady pace whether or not the ones before are
 answered, and count from when they were due. An event's way to a client begins when the broker had appended its record.
 Clients are processes of their own, on the same processors.
 """
@@ -55,7 +55,8 @@ MANY_CLIENTS = 1000
 
 _SECONDS = 20.0
 _START_S = 90.0
-_WARM_S = 10.0
+_WARM_S = 60.0
+"""So long Java compiles its broker."""
 _IDLE_S = 10.0
 _CLIENTS_S = 120.0
 
@@ -84,11 +85,11 @@ def run_gateway(stage: Stage) -> GatewayRun:
     prefix = stage.prefix("gateway")
     with ExitStack() as open_:
         options = f"--market=spot --market=usdm --symbols={','.join(SYMBOLS)} --rate={RATE}"
-        exchange = open_.enter_context(stage.part(f"simulate --json {options}", prefix))
+        exchange = open_.enter_context(stage.part(f"simulate --json {options}", prefix, nice=10))
         told = _settings(simulated_addresses(exchange.child))
         producer = open_.enter_context(stage.part("produce", prefix, told))
-        for name in ("worker", "sink", "watcher"):
-            open_.enter_context(stage.part(name, prefix, told))
+        for name, nice in (("worker", 0), ("sink", 5), ("watcher", 5)):
+            open_.enter_context(stage.part(name, prefix, told, nice=nice))
         gateway = open_.enter_context(stage.part("gateway", prefix, told))
         address = _ready(gateway, told["BOOKMILL_GATEWAY__PORT"])
         time.sleep(_WARM_S)

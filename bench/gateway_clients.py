@@ -12,14 +12,17 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-import aiohttp
 import uvloop
 from websockets.asyncio.client import connect
+
+from bench.http_client import HttpClient
 
 __all__: list[str] = []
 
 _OPEN_AT_ONCE = 50
 _SETTLE_S = 3.0
+_ANSWER_S = 10.0
+"""Who waits for longer gives up: such a request has failed, and took as long."""
 
 
 async def _sockets(url: str, instruments: Sequence[str], clients: int, seconds: float) -> dict[str, Any]:
@@ -102,23 +105,21 @@ async def _requests(url: str, paths: Sequence[str], per_s: float, seconds: float
     """Requests at a steady pace, whether or not the ones before are answered. ``took_ms`` of each."""
     took_ms: list[float] = []
     failed = 0
+    client = HttpClient(url, patience_s=_ANSWER_S)
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+    async def ask(path: str, due_s: float) -> None:
+        nonlocal failed
+        failed += await client.get(path) != 200
+        took_ms.append((time.perf_counter() - due_s) * 1000)
 
-        async def ask(path: str, due_s: float) -> None:
-            nonlocal failed
-            async with session.get(url + path) as answer:
-                await answer.read()
-                failed += answer.status != 200
-            took_ms.append((time.perf_counter() - due_s) * 1000)
-
-        started_s = time.perf_counter()
-        async with asyncio.TaskGroup() as group:
-            for number in range(int(per_s * seconds)):
-                due_s = started_s + number / per_s
-                if (wait_s := due_s - time.perf_counter()) > 0:
-                    await asyncio.sleep(wait_s)
-                group.create_task(ask(paths[number % len(paths)], time.perf_counter()))
+    started_s = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(int(per_s * seconds)):
+            due_s = started_s + number / per_s
+            if (wait_s := due_s - time.perf_counter()) > 0:
+                await asyncio.sleep(wait_s)
+            group.create_task(ask(paths[number % len(paths)], due_s))
+    client.close()
     return {"took_ms": took_ms, "failed": failed}
 
 

@@ -105,14 +105,13 @@ class Stage:
         producer.flush()
 
     @contextmanager
-    def part(
-        self, name: str, prefix: str, extra: Mapping[str, str] | None = None, *, last: bool = False
-    ) -> Any:
-        """``bookmill <name>`` as a child, stopped at the end. ``last``: it gets the processor that all others leave."""
+    def part(self, name: str, prefix: str, extra: Mapping[str, str] | None = None, *, nice: int = 0) -> Any:
+        """``bookmill <name>`` as a child, stopped at the end. ``nice``: how far it gives way to others; at 19 it
+        gets the processor that they leave."""
         port = self.free_port()
         environment = self._environment(prefix) | {"BOOKMILL_STATUS__PORT": str(port)} | dict(extra or {})
         argv = [sys.executable, "-m", "bookmill", *name.split()]
-        with self.child(name, ["nice", "-n", "19", *argv] if last else argv, environment) as child:
+        with self.child(name, ["nice", "-n", str(nice), *argv] if nice else argv, environment) as child:
             yield Part(child, port)
 
     @contextmanager

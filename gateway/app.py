@@ -78,7 +78,7 @@ def create_app(context: Context) -> FastAPI:
             Middleware(Measured, requests=context.part.requests),
             Middleware(Security, settings=context.settings.gateway, admission=context.admission),
             Middleware(Guard),
-            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=1),
             Middleware(EntityTags),
         ],
         docs_url=None,  # its page loads from other hosts

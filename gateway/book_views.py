@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Any
 
 from bookmill.book import Book, Side
@@ -22,7 +21,8 @@ Levels = Sequence[tuple[int, int]]
 _UNIT = 10**18
 _VOLUME_LEVELS = 20
 _WHOLE_BPS = 10_000
-_FARTHEST_BPS = 50
+_DEPTHS_BPS = (10, 50)
+_FARTHEST_BPS = _DEPTHS_BPS[-1]
 
 
 def snapshot_levels(event: Event) -> tuple[Levels, Levels]:
@@ -103,6 +103,7 @@ def book_stats(key: str, book: Book, *, updates_per_s: float) -> dict[str, Any]:
     difference = bid_volume - ask_volume
     sign = -1 if difference < 0 else 1
     imbalance = sign * half_even(abs(difference) * _UNIT, total) if total else None
+    bid_depths, ask_depths = (_depths(side, mid) for side in (bids, asks))
     return {
         "instrument": key,
         "levels_bid": len(book.bids),
@@ -113,9 +114,9 @@ def book_stats(key: str, book: Book, *, updates_per_s: float) -> dict[str, Any]:
         "mid": decimal_text(mid),
         "spread_bps": decimal_text(spread_bps),
         **{
-            f"depth_{bps}bps_{name}": decimal_text(None if mid is None else _within(side, mid, bps))
-            for bps in (10, _FARTHEST_BPS)
-            for name, side in (("bid", bids), ("ask", asks))
+            f"depth_{bps}bps_{name}": decimal_text(depths.get(bps))
+            for bps in _DEPTHS_BPS
+            for name, depths in (("bid", bid_depths), ("ask", ask_depths))
         },
         "updates_per_s": round(updates_per_s, 1),
     }
@@ -130,8 +131,17 @@ def _near(side: Side, mid: int | None) -> Levels:
     return list(zip(*side.levels(most), strict=True))
 
 
-def _within(side: Levels, mid: int, bps: int) -> int:
-    """What stands not farther from mid, in quote units; rounded half to even at the 18th digit."""
-    farthest = mid * bps
-    near = takewhile(lambda level: abs(level[0] - mid) * _WHOLE_BPS <= farthest, side)
-    return half_even(sum(price * quantity for price, quantity in near), _UNIT)
+def _depths(side: Levels, mid: int | None) -> dict[int, int]:
+    """What stands not farther from mid than so many basis points, in quote units; rounded half to even at the 18th digit."""
+    if mid is None:
+        return {}
+    found, amount, number = {}, 0, 0
+    for bps in _DEPTHS_BPS:
+        # A level is not farther where its distance times 10,000 is not more than mid times the basis points: whole numbers.
+        farthest = mid * bps // _WHOLE_BPS
+        while number < len(side) and abs(side[number][0] - mid) <= farthest:
+            price, quantity = side[number]
+            amount += price * quantity
+            number += 1
+        found[bps] = half_even(amount, _UNIT)
+    return found

@@ -28,6 +28,9 @@ _log = structlog.get_logger(__name__)
 
 _BACKLOG = 2048
 _SWITCH_S = 0.001
+_ACCEPTED_AT_ONCE = 16
+"""libuv takes one new connection in each turn of the loop, however long the turn was: while many requests are answered, whoever comes
+new would wait for seconds. So it is given the listening socket so many times."""
 _GRACE_S = 5
 """How long answers may take to end when the gateway is told to stop."""
 
@@ -44,7 +47,8 @@ def run(settings: Settings) -> None:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         _log.info("gateway is served", address=address_of(settings.gateway, listening))
-        uvloop.run(server.serve(sockets=[listening]))
+        doors = [listening.dup() for _ in range(_ACCEPTED_AT_ONCE)]
+        uvloop.run(server.serve(sockets=doors))
     if context.failure.error is not None:
         raise UnavailableError(
             f"The gateway stopped: {context.failure.error or type(context.failure.error).__name__}."

@@ -22,6 +22,9 @@ class PartApp(faust.App):
 
     logger = logging.getLogger("faust.app")
     part: Part
+    fetch_wait_ms = 25
+    """How long the broker may hold a fetch that finds little. aiokafka has one fetch a broker under way: a partition that runs
+    dry while empty ones are waited for stands still that long; Faust says 1500 ms."""
     refused: RefusedError | None = None
     """Why it has stopped of its own accord."""
 

@@ -19,6 +19,14 @@ __all__ = ["COUNTERS", "PROGRAM", "Pipeline", "inherited", "summed"]
 
 PROGRAM = (sys.executable, "-m", "bookmill")
 
+_NICE: Mapping[str, Sequence[str]] = {
+    "exchange": ("nice", "-n", "10"),
+    "sink": ("nice", "-n", "5"),
+    "watcher": ("nice", "-n", "5"),
+}
+"""Who gives way on a busy machine: what is stored a moment later is stored as well, but whoever looks at a page is waiting. And a real
+exchange takes no processor of ours."""
+
 _SENTENCE = "bookmill: "
 
 _NO_FRAMES = ("markets.*.told", "markets.*.backfill_pages", "markets.*.backfills")
@@ -83,7 +91,8 @@ class Pipeline:
                 port = free_port()  # a new one each time: an answer there is of this process and no other
                 own |= {"BOOKMILL_STATUS__HOST": "127.0.0.1", "BOOKMILL_STATUS__PORT": str(port)}
                 self._addresses[name] = f"http://127.0.0.1:{port}"
-            return Child(name, [*PROGRAM, *arguments], log_path=self.log_path(name), env=own, grace_s=grace_s)
+            argv = [*_NICE.get(name, ()), *PROGRAM, *arguments]
+            return Child(name, argv, log_path=self.log_path(name), env=own, grace_s=grace_s)
 
         if probe is not None:
             self._probes[name] = probe

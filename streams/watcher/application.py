@@ -83,6 +83,7 @@ class WatcherApp(PartApp):
     """A Faust application with its watch."""
 
     watch: Watch
+    fetch_wait_ms = 50
 
 
 def create_app(prepared: Prepared, rules: RuleFollower) -> WatcherApp:
