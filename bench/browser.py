@@ -21,6 +21,8 @@ _QUIET = (
     "--disable-sync",
 )
 _OPEN_S = 60.0
+_PRICES = "#view tbody tr:not([hidden])"
+_PATIENCE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ def run_browser(address: str) -> BrowserRun | None:
             warm.goto("about:blank")
             page = browser.new_page()
             started_s = time.perf_counter()
-            page.goto(address)
-            page.wait_for_function("document.querySelectorAll('#view tbody tr:not([hidden])').length > 0")
+            page.goto(address, timeout=_PATIENCE_MS)
+            page.locator(_PRICES).first.wait_for(timeout=_PATIENCE_MS)
             first_s = time.perf_counter() - started_s
             before_s = _cpu_s()
             time.sleep(_OPEN_S)
