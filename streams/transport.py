@@ -46,8 +46,8 @@ class BatchSchema(faust.Schema[Any, Any]):
 
 
 _FETCH_MIN_BYTES = 64 * 1024
-"""With less the broker waits for more, as long as ``PartApp.fetch_wait_ms`` says: hundreds of fetches a second of a few records each
-cost more than the records."""
+"""With less the broker waits for more, as long as ``PartApp.fetch_wait_ms`` says: fetch after fetch of a few records each costs more than
+the records."""
 
 
 def _as_decoded(_: Any, record: Any) -> Any:
