@@ -13,6 +13,7 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.faust_app import PartApp
 from streams.transport import Consumer, _ConsumerThread
 
 ONE, TWO = TP("raw.binance.spot", 0), TP("raw.binance.spot", 1)
@@ -108,11 +109,16 @@ def test_partitions_that_are_taken_away_meanwhile_end_nobody() -> None:
     asyncio.run(run())
 
 
-def test_an_empty_fetch_comes_back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With Faust's 1500 ms a partition that ran dry stood still while empty ones were waited for."""
-    made = SimpleNamespace(_fetch_max_wait_ms=1500)
+def test_a_fetch_of_little_comes_back_soon_and_not_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Faust's 1500 ms a partition that ran dry stood still while empty ones were waited for; without a least size each record was a fetch."""
+    made = SimpleNamespace(_fetch_max_wait_ms=1500, _fetch_min_bytes=1)
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: made)
-    thread = object.__new__(_ConsumerThread)
-    assert thread._create_worker_consumer(None)._fetch_max_wait_ms <= 50
-    # The name is aiokafka's own: it is still what its fetcher is made with.
-    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in inspect.getsource(aiokafka.AIOKafkaConsumer.start)
+    thread: Any = object.__new__(_ConsumerThread)
+    thread.app = SimpleNamespace(fetch_wait_ms=PartApp.fetch_wait_ms)
+    consumer = thread._create_worker_consumer(None)
+    assert consumer._fetch_max_wait_ms <= 50
+    assert consumer._fetch_min_bytes > 1000
+    # The names are aiokafka's own: they are still what its fetcher is made with.
+    begun = inspect.getsource(aiokafka.AIOKafkaConsumer.start)
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in begun
+    assert "fetch_min_bytes=self._fetch_min_bytes" in begun
