@@ -16,7 +16,9 @@ from confluent_kafka import Producer
 
 from bench.frames import RawFrame
 from bookmill.addresses import Addresses
+from bookmill.errors import BookmillError
 from bookmill.kafka import client_config
+from bookmill.precedence import giving_way
 from bookmill.processes import Child
 from bookmill.settings import PlatformSettings, Settings
 from embedded.platform import Platform
@@ -35,6 +37,13 @@ class Part:
     def __init__(self, child: Child, port: int) -> None:
         self.child = child
         self.status_url = f"http://127.0.0.1:{port}/status"
+
+    @property
+    def pid(self) -> int:
+        """Of the part's own process; raises :class:`BookmillError` when it does not run."""
+        if self.child.pid is None:
+            raise BookmillError(f"The part {self.child.name!r} does not run.")
+        return self.child.pid
 
 
 class Stage:
@@ -111,7 +120,7 @@ class Stage:
         port = self.free_port()
         environment = self._environment(prefix) | {"BOOKMILL_STATUS__PORT": str(port)} | dict(extra or {})
         argv = [sys.executable, "-m", "bookmill", *name.split()]
-        with self.child(name, ["nice", "-n", str(nice), *argv] if nice else argv, environment) as child:
+        with self.child(name, giving_way(argv, nice), environment) as child:
             yield Part(child, port)
 
     @contextmanager

@@ -13,19 +13,12 @@ from bookmill.demo.ports import free_port
 from bookmill.demo.statuses import Status, Statuses
 from bookmill.demo.supervisor import State, Supervised
 from bookmill.demo.tally import Tally
+from bookmill.precedence import GIVES_WAY, giving_way
 from bookmill.processes import Child, last_lines
 
 __all__ = ["COUNTERS", "PROGRAM", "Pipeline", "inherited", "summed"]
 
 PROGRAM = (sys.executable, "-m", "bookmill")
-
-_NICE: Mapping[str, Sequence[str]] = {
-    "exchange": ("nice", "-n", "10"),
-    "sink": ("nice", "-n", "5"),
-    "watcher": ("nice", "-n", "5"),
-}
-"""Who gives way on a busy machine: what is stored a moment later is stored as well, but whoever looks at a page is waiting. And a real
-exchange takes no processor of ours."""
 
 _SENTENCE = "bookmill: "
 
@@ -91,7 +84,7 @@ class Pipeline:
                 port = free_port()  # a new one each time: an answer there is of this process and no other
                 own |= {"BOOKMILL_STATUS__HOST": "127.0.0.1", "BOOKMILL_STATUS__PORT": str(port)}
                 self._addresses[name] = f"http://127.0.0.1:{port}"
-            argv = [*_NICE.get(name, ()), *PROGRAM, *arguments]
+            argv = giving_way([*PROGRAM, *arguments], GIVES_WAY.get(name, 0))
             return Child(name, argv, log_path=self.log_path(name), env=own, grace_s=grace_s)
 
         if probe is not None:
