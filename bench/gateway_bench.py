@@ -1,8 +1,8 @@
 """The gateway with the whole pipeline running beside it: how soon it answers, how soon an event is at its clients, what they weigh.
 
-The market is simulated, 2,000 frames a second in all; parts give way to each other as those of ``bookmill demo``. Requests come at a steady pace whether or not the ones before are
-answered, and count from when they were due. An event's way to a client begins when the broker had appended its record.
-Clients are processes of their own, on the same processors.
+The market is simulated, 2,000 frames a second in all; parts give way to each other as those of ``bookmill demo``. Requests come at a
+steady pace whether or not the ones before are answered, and count from when they were due. An event's way to a client begins when the
+broker had appended its record. Clients are processes of their own, on the same processors.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import psutil
 from confluent_kafka import Consumer, TopicPartition
 
 from bench.browser import BrowserRun, run_browser
-from bench.meter import read_status
+from bench.meter import cpu_seconds, read_status
 from bench.producer_bench import simulated_addresses
 from bench.report import Measured
 from bench.stage import Part, Stage
 from bookmill.errors import BookmillError
+from bookmill.precedence import GIVES_WAY
 from bookmill.processes import last_lines
 from schemas.catalogue import TRADES
 from schemas.decoding import Decoder
@@ -63,7 +64,8 @@ _CLIENTS_S = 120.0
 
 @dataclass(frozen=True)
 class GatewayRun:
-    """Answers and events in milliseconds; memory in MiB; ``delivered_per_s`` messages to all clients."""
+    """Answers and events in milliseconds; memory in MiB; ``delivered_per_s`` messages to all clients; ``alone``: of a core, what each
+    process takes before anybody asks."""
 
     requests: int
     failed: int
@@ -77,6 +79,7 @@ class GatewayRun:
     memory_mib: float
     memory_many_mib: float
     cpu_share: float
+    alone: Mapping[str, float]
     browser: BrowserRun | None
 
 
@@ -85,15 +88,17 @@ def run_gateway(stage: Stage) -> GatewayRun:
     prefix = stage.prefix("gateway")
     with ExitStack() as open_:
         options = f"--market=spot --market=usdm --symbols={','.join(SYMBOLS)} --rate={RATE}"
-        exchange = open_.enter_context(stage.part(f"simulate --json {options}", prefix, nice=10))
+        exchange = open_.enter_context(
+            stage.part(f"simulate --json {options}", prefix, nice=GIVES_WAY["exchange"])
+        )
         told = _settings(simulated_addresses(exchange.child))
-        producer = open_.enter_context(stage.part("produce", prefix, told))
-        for name, nice in (("worker", 0), ("sink", 5), ("watcher", 5)):
-            open_.enter_context(stage.part(name, prefix, told, nice=nice))
-        gateway = open_.enter_context(stage.part("gateway", prefix, told))
-        address = _ready(gateway, told["BOOKMILL_GATEWAY__PORT"])
+        parts: dict[str, Part] = {"simulate": exchange}
+        for name in ("produce", "worker", "sink", "watcher", "gateway"):
+            parts[name] = open_.enter_context(stage.part(name, prefix, told, nice=GIVES_WAY.get(name, 0)))
+        address = _ready(parts["gateway"], told["BOOKMILL_GATEWAY__PORT"])
         time.sleep(_WARM_S)
-        return _measure(stage, prefix, address, gateway, producer)
+        alone = _shares(stage, parts)
+        return _measure(stage, prefix, address, parts["gateway"], parts["produce"], alone)
 
 
 def measured_gateway(runs: Sequence[GatewayRun]) -> Measured:
@@ -111,6 +116,7 @@ def measured_gateway(runs: Sequence[GatewayRun]) -> Measured:
         )
     }
     details["frames_per_s"] = round(min(each.frames_per_s for each in runs))
+    details |= {f"{name}_alone": max(each.alone[name] for each in runs) for name in runs[0].alone}
     for name in ("first_prices_s", "core_share"):
         found = [float(getattr(each.browser, name)) for each in runs if each.browser is not None]
         if found:
@@ -124,10 +130,20 @@ def measured_gateway(runs: Sequence[GatewayRun]) -> Measured:
     )
 
 
-def _measure(stage: Stage, prefix: str, address: str, gateway: Part, producer: Part) -> GatewayRun:
+def _shares(stage: Stage, parts: Mapping[str, Part]) -> dict[str, float]:
+    """Of one core, each process's part while nobody asks for anything."""
+    pids = {name: part.pid for name, part in parts.items()} | stage.platform.pids()
+    before = {name: cpu_seconds(pid) for name, pid in pids.items()}
+    time.sleep(_SECONDS)
+    return {name: round((cpu_seconds(pid) - before[name]) / _SECONDS, 3) for name, pid in pids.items()}
+
+
+def _measure(
+    stage: Stage, prefix: str, address: str, gateway: Part, producer: Part, alone: Mapping[str, float]
+) -> GatewayRun:
     socket = address.replace("http", "ws") + "/api/v1/ws"
     frames, began_s = _frames(producer), time.monotonic()
-    cpu_s = _cpu_s(gateway)
+    cpu_s = cpu_seconds(gateway.pid)
     answers = _clients(stage, "requests", url=address, paths=PATHS, per_s=REQUESTS_PER_S, seconds=_SECONDS)
     marks = _ends(stage, prefix)
     listened = _clients(
@@ -136,7 +152,7 @@ def _measure(stage: Stage, prefix: str, address: str, gateway: Part, producer: P
     took_ms = _event_times_ms(stage, marks, listened["seen"])
     lasted_s = time.monotonic() - began_s
     frames_per_s = (_frames(producer) - frames) / lasted_s
-    cpu_share = (_cpu_s(gateway) - cpu_s) / lasted_s
+    cpu_share = (cpu_seconds(gateway.pid) - cpu_s) / lasted_s
     memory_mib = _memory_mib(gateway)
     with stage.child(
         *_client(stage, "idle", url=socket, instruments=INSTRUMENTS, clients=MANY_CLIENTS, seconds=60.0)
@@ -158,6 +174,7 @@ def _measure(stage: Stage, prefix: str, address: str, gateway: Part, producer: P
         memory_mib,
         memory_many_mib,
         cpu_share,
+        alone,
         run_browser(address),
     )
 
@@ -288,10 +305,5 @@ def _frames(producer: Part) -> int:
     return int(read_status(producer.status_url).get("frames", 0))
 
 
-def _cpu_s(part: Part) -> float:
-    times = psutil.Process(part.child.pid).cpu_times()
-    return float(times.user + times.system)
-
-
 def _memory_mib(part: Part) -> float:
-    return round(psutil.Process(part.child.pid).memory_info().rss / 2**20, 1)
+    return round(psutil.Process(part.pid).memory_info().rss / 2**20, 1)

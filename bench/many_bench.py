@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from bench.meter import peak_memory_mib, read_status
+from bench.meter import cpu_seconds, peak_memory_mib, read_status
 from bench.producer_bench import simulated_addresses
 from bench.stage import Stage
 from bookmill.errors import BookmillError
@@ -86,20 +84,20 @@ def run_many(stage: Stage, rate: float = RATE) -> ManyRun:
 
 def _measure(part: Any) -> ManyRun:
     before = _connected(part)
-    started_s, cpu_s = time.monotonic(), _cpu_s(part.child.pid)
+    started_s, cpu_s = time.monotonic(), cpu_seconds(part.pid)
     time.sleep(_MEASURED_S)
     after, seconds = _status(part), time.monotonic() - started_s
     return ManyRun(
         after["frames"] - before["frames"],
         seconds,
-        _cpu_s(part.child.pid) - cpu_s,
-        peak_memory_mib(part.child.pid),
+        cpu_seconds(part.pid) - cpu_s,
+        peak_memory_mib(part.pid),
         len(MARKETS) * EACH,
         sum(len(market["age_s"]) for market in after["markets"].values()),
         after["loop_stalls"],
         after["loop_longest_stall_s"],
         after["loop_busiest_s"],
-        _starved_s(part.child.pid),
+        _starved_s(part.pid),
     )
 
 
@@ -133,11 +131,6 @@ def _settings(addresses: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[
             "rest_url": address["rest"],
         }
     return {"BOOKMILL_EXCHANGES": json.dumps(exchanges)}
-
-
-def _cpu_s(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
 
 
 def _starved_s(pid: int) -> float:

@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from bookmill.errors import BookmillError, UnavailableError
 from bookmill.processes import Child, last_lines
 
-__all__ = ["CpuClock", "TopicMeter", "peak_memory_mib", "read_status", "wait_until"]
+__all__ = ["CpuClock", "TopicMeter", "cpu_seconds", "peak_memory_mib", "read_status", "wait_until"]
 
 _POLL_S = 0.2
 _TIMEOUT_S = 20.0
@@ -102,18 +102,14 @@ class CpuClock:
         """The count now."""
         self._last = self._counted()
         if self._last and self._first is None:
-            self._first = self._last, self._cpu_s()
+            self._first = self._last, cpu_seconds(self._pid)
         return self._last
 
     def seconds(self) -> float:
         """For the whole count so far."""
         first, then_s = self._first or (0, 0.0)
         moved = self._last - first
-        return (self._cpu_s() - then_s) * self._last / moved if moved else 0.0
-
-    def _cpu_s(self) -> float:
-        times = psutil.Process(self._pid).cpu_times()
-        return float(times.user + times.system)
+        return (cpu_seconds(self._pid) - then_s) * self._last / moved if moved else 0.0
 
 
 def wait_until(
@@ -156,6 +152,12 @@ def read_status(url: str) -> Mapping[str, Any]:
             return status
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return {}
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process so far."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def peak_memory_mib(pid: int) -> float:
