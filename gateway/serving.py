@@ -22,7 +22,7 @@ from gateway.context import Context
 from gateway.http_wire import HttpWire
 from gateway.sockets.wire import Wire
 
-__all__ = ["GatewayServer", "address_of", "listen", "run", "uvicorn_config"]
+__all__ = ["GatewayServer", "address_of", "doors", "listen", "run", "uvicorn_config"]
 
 _log = structlog.get_logger(__name__)
 
@@ -47,8 +47,7 @@ def run(settings: Settings) -> None:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         _log.info("gateway is served", address=address_of(settings.gateway, listening))
-        doors = [listening.dup() for _ in range(_ACCEPTED_AT_ONCE)]
-        uvloop.run(server.serve(sockets=doors))
+        uvloop.run(server.serve(sockets=doors(listening)))
     if context.failure.error is not None:
         raise UnavailableError(
             f"The gateway stopped: {context.failure.error or type(context.failure.error).__name__}."
@@ -80,6 +79,11 @@ def listen(settings: GatewaySettings) -> socket.socket:
         ) from error
     listening.setblocking(False)
     return listening
+
+
+def doors(listening: socket.socket) -> list[socket.socket]:
+    """The same listening socket, so many times as new connections are taken in one turn of the loop."""
+    return [listening.dup() for _ in range(_ACCEPTED_AT_ONCE)]
 
 
 def address_of(settings: GatewaySettings, listening: socket.socket) -> str:

@@ -13,11 +13,12 @@ from pathlib import Path
 import httpx2
 import pytest
 import trustme
+import uvloop
 
 from bookmill.errors import ConfigurationError, PortInUseError
 from bookmill.settings import GatewaySettings
 from gateway.context import Context
-from gateway.serving import GatewayServer, address_of, listen, uvicorn_config
+from gateway.serving import GatewayServer, address_of, doors, listen, uvicorn_config
 from tests.unit.gateway.material import gateway
 
 
@@ -108,3 +109,30 @@ def test_tls_by_settings(tmp_path: Path) -> None:
         server.should_exit = True
 
     served(gateway(port=0, tls_certificate=tmp_path / "chain.pem", tls_key=tmp_path / "key.pem"), use)
+
+
+def test_many_who_come_at_once_do_not_wait_for_a_turn_of_the_loop_each() -> None:
+    many = 100
+
+    async def turns(listening: socket.socket) -> int:
+        came: list[asyncio.BaseTransport] = []
+
+        class Wire(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                came.append(transport)
+
+        loop = asyncio.get_running_loop()
+        opened = doors(listening)
+        servers = [await loop.create_server(Wire, sock=door, backlog=many) for door in opened]
+        clients = [socket.create_connection(listening.getsockname()) for _ in range(many)]
+        count = 0
+        while len(came) < many:
+            count += 1
+            await asyncio.sleep(0)
+        for one in (*clients, *servers, *came, *opened):
+            one.close()
+        await asyncio.sleep(0.01)
+        return count
+
+    with listen(GatewaySettings(port=0)) as listening:
+        assert uvloop.run(turns(listening)) < many / 4
