@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Tests of one file share a platform and stay together. In the order of their names the longest files come first, and no process waits long for the other.
+# Tests of one file share a platform and stay together. In the order of their names files that need one come first, and the many short ones fill up the end.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 UV := $(BIN)/uv pip install --python $(BIN)/python
@@ -62,7 +62,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "'$(PYTHON) -m venv' failed: install your system's package for it (Debian: python3-venv)."; exit 1; }
 
-# uv takes a tenth of pip's time. Where it cannot reach what pip can (a mirror that only pip's settings name), pip does it.
+# uv takes a fraction of pip's time. Where it cannot reach what pip can (a mirror that only pip's settings name), pip does it.
 $(VENV)/.uv: requirements-uv.lock | $(BIN)/python
 	@$(PIP) install --quiet --no-compile --require-hashes -r requirements-uv.lock
 	@touch $@
