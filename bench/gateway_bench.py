@@ -89,12 +89,14 @@ def run_gateway(stage: Stage) -> GatewayRun:
     with ExitStack() as open_:
         options = f"--market=spot --market=usdm --symbols={','.join(SYMBOLS)} --rate={RATE}"
         exchange = open_.enter_context(
-            stage.part(f"simulate --json {options}", prefix, nice=GIVES_WAY["exchange"])
+            stage.part(f"simulate --json {options}", prefix, gives_way=GIVES_WAY["exchange"])
         )
         told = _settings(simulated_addresses(exchange.child))
         parts: dict[str, Part] = {"simulate": exchange}
         for name in ("produce", "worker", "sink", "watcher", "gateway"):
-            parts[name] = open_.enter_context(stage.part(name, prefix, told, nice=GIVES_WAY.get(name, 0)))
+            parts[name] = open_.enter_context(
+                stage.part(name, prefix, told, gives_way=GIVES_WAY.get(name, 0))
+            )
         address = _ready(parts["gateway"], told["BOOKMILL_GATEWAY__PORT"])
         time.sleep(_WARM_S)
         alone = _shares(stage, parts)

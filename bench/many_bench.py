@@ -77,7 +77,9 @@ def run_many(stage: Stage, rate: float = RATE) -> ManyRun:
         for exchange, markets in by_exchange.items():
             chosen = " ".join(f"--market={market}" for market in markets)
             options = f"--exchange={exchange} {chosen} --instruments={EACH} --rate={rate / len(MARKETS):.0f}"
-            parts[exchange] = open_.enter_context(stage.part(f"simulate --json {options}", prefix, nice=19))
+            parts[exchange] = open_.enter_context(
+                stage.part(f"simulate --json {options}", prefix, gives_way=19)
+            )
         extra = _settings({exchange: simulated_addresses(part.child) for exchange, part in parts.items()})
         return _measure(open_.enter_context(stage.part("produce", prefix, extra)))
 

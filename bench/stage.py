@@ -18,7 +18,6 @@ from bench.frames import RawFrame
 from bookmill.addresses import Addresses
 from bookmill.errors import BookmillError
 from bookmill.kafka import client_config
-from bookmill.precedence import giving_way
 from bookmill.processes import Child
 from bookmill.settings import PlatformSettings, Settings
 from embedded.platform import Platform
@@ -114,17 +113,20 @@ class Stage:
         producer.flush()
 
     @contextmanager
-    def part(self, name: str, prefix: str, extra: Mapping[str, str] | None = None, *, nice: int = 0) -> Any:
-        """``bookmill <name>`` as a child, stopped at the end. ``nice``: how far it gives way to others; at 19 it
-        gets the processor that they leave."""
+    def part(
+        self, name: str, prefix: str, extra: Mapping[str, str] | None = None, *, gives_way: int = 0
+    ) -> Any:
+        """``bookmill <name>`` as a child, stopped at the end. ``gives_way``: at 19 it gets the processor that others leave."""
         port = self.free_port()
         environment = self._environment(prefix) | {"BOOKMILL_STATUS__PORT": str(port)} | dict(extra or {})
         argv = [sys.executable, "-m", "bookmill", *name.split()]
-        with self.child(name, giving_way(argv, nice), environment) as child:
+        with self.child(name, argv, environment, gives_way=gives_way) as child:
             yield Part(child, port)
 
     @contextmanager
-    def child(self, name: str, argv: Sequence[str], environment: Mapping[str, str]) -> Any:
+    def child(
+        self, name: str, argv: Sequence[str], environment: Mapping[str, str], *, gives_way: int = 0
+    ) -> Any:
         """Any program as a child in the temporary folder, stopped at the end."""
         self._children += 1
         child = Child(
@@ -135,6 +137,7 @@ class Stage:
             env=environment,
             cwd=self.folder,
             grace_s=20.0,
+            gives_way=gives_way,
         )
         child.start()
         try:

@@ -1,11 +1,13 @@
 """Stands between a part and its child so that the child never outlives the part. Run by path, standard library only.
 
-``python -I -S _guard.py <control fd> <grace seconds> <program> [argument …]``
+``python -I -S _guard.py <control fd> <grace seconds> <gives way> <program> [argument …]``
 
 The control socket comes from the parent and is read only for its end: the kernel closes the other side when the parent
 ends in any way, ``kill -9`` included. Then, and on SIGTERM, SIGINT or SIGHUP, the child gets SIGTERM, the grace time, and
 SIGKILL with everything left of its process group. The child's pid goes to the parent as one line; the guard's exit
 status is the child's (128 + n when signal n ended it). On Linux the kernel kills the child should the guard itself be killed.
+
+Both give way to others by ``<gives way>``, as ``nice`` has it; 0 is not at all.
 """
 
 from __future__ import annotations
@@ -23,6 +25,26 @@ from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_AUTOGROUP = "/proc/self/autogroup"
+_AUTOGROUP_S = 2.0
+_AUTOGROUP_AGAIN_S = 0.05
+
+
+def _give_way(by: int) -> None:
+    """Let others go first. Linux may share the processors out among sessions first (``sched(7)``, autogroup): niceness counts only
+    within one then, and the session, which is our own, has its own."""
+    os.nice(by)
+    deadline_s = time.monotonic() + _AUTOGROUP_S
+    while time.monotonic() < deadline_s:
+        try:
+            with open(_AUTOGROUP, "w", encoding="ascii") as session:  # noqa: PTH123  it starts often: no pathlib
+                session.write(str(by))
+        except BlockingIOError:  # Linux takes ten of these a second, from whomever they come
+            time.sleep(_AUTOGROUP_AGAIN_S)
+        except OSError:  # nothing is shared by session here
+            return
+        else:
+            return
 
 
 def _die_with(guard_pid: int) -> Callable[[], None] | None:
@@ -81,14 +103,16 @@ def main(arguments: list[str]) -> int:
     control = socket.socket(fileno=int(arguments[0]))
     control.set_inheritable(False)
     wakeups = _wakeups()
+    if gives_way := int(arguments[2]):
+        _give_way(gives_way)
     try:
         child = subprocess.Popen(
-            arguments[2:],
+            arguments[3:],
             process_group=0,
             preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509  this process has one thread
         )
     except OSError as error:
-        sys.stderr.write(f"cannot start {arguments[2]}: {error.strerror}\n")
+        sys.stderr.write(f"cannot start {arguments[3]}: {error.strerror}\n")
         return 127
     with contextlib.suppress(OSError):
         control.sendall(b"%d\n" % child.pid)

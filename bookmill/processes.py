@@ -29,7 +29,8 @@ class Child:
 
     ``name`` is for messages; ``argv`` the program and its arguments; ``env`` its whole environment (the parent's by
     default); ``log_path`` gets its output, appended; ``grace_s`` is the time from SIGTERM to SIGKILL. The guard keeps the
-    file descriptors ``held`` open as long as the program runs (a file lock held so outlives a killed parent).
+    file descriptors ``held`` open as long as the program runs (a file lock held so outlives a killed parent). ``gives_way`` is how
+    far it lets other programs go first where there is not enough processor for all, 0 to 19 as ``nice`` has it.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Child:
         cwd: Path | None = None,
         grace_s: float = 10.0,
         held: Sequence[int] = (),
+        gives_way: int = 0,
     ) -> None:
         self.name = name
         self.log_path = log_path
@@ -50,6 +52,7 @@ class Child:
         self._env = env
         self._cwd = cwd
         self._held = tuple(held)
+        self._gives_way = gives_way
         self._guard: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._pid: int | None = None
@@ -72,7 +75,8 @@ class Child:
         ours, theirs = socket.socketpair()
         with theirs, self._output() as log:
             command = [
-                sys.executable, "-I", "-S", str(_GUARD), str(theirs.fileno()), str(self.grace_s), *self._argv
+                sys.executable, "-I", "-S", str(_GUARD),
+                str(theirs.fileno()), str(self.grace_s), str(self._gives_way), *self._argv,
             ]  # fmt: skip
             try:
                 self._guard = subprocess.Popen(

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bookmill.errors import PlatformError
+from bookmill.precedence import GIVES_WAY
 from bookmill.processes import Child, last_lines
 from embedded.artifacts import ArtifactCache
 from embedded.progress import Progress
@@ -80,6 +81,7 @@ class Part(ABC):
             env=self.environment(),
             grace_s=self.grace_s,
             held=self.place.held,
+            gives_way=GIVES_WAY.get(self.key, 0),
         )
         child.start()
         deadline_s = time.monotonic() + _START_TIMEOUT_S

@@ -13,7 +13,7 @@ from bookmill.demo.ports import free_port
 from bookmill.demo.statuses import Status, Statuses
 from bookmill.demo.supervisor import State, Supervised
 from bookmill.demo.tally import Tally
-from bookmill.precedence import GIVES_WAY, giving_way
+from bookmill.precedence import GIVES_WAY
 from bookmill.processes import Child, last_lines
 
 __all__ = ["COUNTERS", "PROGRAM", "Pipeline", "inherited", "summed"]
@@ -84,8 +84,14 @@ class Pipeline:
                 port = free_port()  # a new one each time: an answer there is of this process and no other
                 own |= {"BOOKMILL_STATUS__HOST": "127.0.0.1", "BOOKMILL_STATUS__PORT": str(port)}
                 self._addresses[name] = f"http://127.0.0.1:{port}"
-            argv = giving_way([*PROGRAM, *arguments], GIVES_WAY.get(name, 0))
-            return Child(name, argv, log_path=self.log_path(name), env=own, grace_s=grace_s)
+            return Child(
+                name,
+                [*PROGRAM, *arguments],
+                log_path=self.log_path(name),
+                env=own,
+                grace_s=grace_s,
+                gives_way=GIVES_WAY.get(name, 0),
+            )
 
         if probe is not None:
             self._probes[name] = probe

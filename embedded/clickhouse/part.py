@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from bookmill.precedence import GIVES_WAY, giving_way
 from embedded.part import Part, Place, answers
 from embedded.progress import Progress
 
@@ -33,9 +32,8 @@ class ClickHouse(Part):
         self.place.data.mkdir(parents=True, exist_ok=True)
 
     def command(self) -> list[str]:
-        """A new interpreter: the engine must never be in a forked process. It gives way to the broker, whom everybody waits for."""
-        argv = [sys.executable, "-m", "embedded.clickhouse", str(self.place.data), str(self._port)]
-        return giving_way(argv, GIVES_WAY[self.key])
+        """A new interpreter: the engine must never be in a forked process."""
+        return [sys.executable, "-m", "embedded.clickhouse", str(self.place.data), str(self._port)]
 
     def environment(self) -> dict[str, str]:
         """Ours; log lines come out at once."""

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import psutil
 import pytest
@@ -52,8 +53,9 @@ def log(tmp_path: Path) -> Path:
 def start(log: Path) -> Iterator[Callable[..., Child]]:
     started: list[Child] = []
 
-    def begin(code: str, grace_s: float = 5.0) -> Child:
-        child = Child("child", [sys.executable, "-S", "-c", code], log_path=log, grace_s=grace_s)
+    def begin(code: str, grace_s: float = 5.0, gives_way: int = 0) -> Child:
+        argv = [sys.executable, "-S", "-c", code]
+        child = Child("child", argv, log_path=log, grace_s=grace_s, gives_way=gives_way)
         child.start()
         started.append(child)
         assert eventually(lambda: "up" in last_lines(log))
@@ -125,6 +127,32 @@ def test_ctrl_c_in_the_terminal_does_not_reach_it(start: Callable[..., Child]) -
     child = start(SLEEPER)
     assert os.getsid(child.pid or 0) != os.getsid(0)
     assert os.getpgid(child.pid or 0) != os.getpgid(child.guard_pid or 0)
+
+
+def test_one_that_gives_way_does_so_itself_and_by_its_session(start: Callable[..., Child]) -> None:
+    others = os.getpriority(os.PRIO_PROCESS, 0)
+    polite, plain = start(SLEEPER, gives_way=5), start(SLEEPER)
+    for child, by in ((polite, 5), (plain, 0)):
+        assert os.getpriority(os.PRIO_PROCESS, child.pid or 0) == min(19, others + by)
+        session = Path(f"/proc/{child.pid}/autogroup")
+        if session.exists():  # Linux shares the processors out among sessions before it looks at niceness
+            assert session.read_text().split() == [ANY, "nice", str(by)]
+
+
+def test_many_that_give_way_at_once_all_do(tmp_path: Path) -> None:
+    # Linux refuses the eleventh session of a second from whoever is not root; then it is asked again.
+    children = [
+        Child("child", [sys.executable, "-S", "-c", SLEEPER], log_path=tmp_path / str(number), gives_way=7)
+        for number in range(4)
+    ]
+    try:
+        for child in children:
+            child.start()
+        sessions = [Path(f"/proc/{child.pid}/autogroup") for child in children]
+        assert all(each.read_text().split()[1:] == ["nice", "7"] for each in sessions if each.exists())
+    finally:
+        for child in children:
+            child.kill()
 
 
 def test_what_it_leaves_in_its_process_group_ends_with_it(start: Callable[..., Child], log: Path) -> None:
