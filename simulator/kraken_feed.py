@@ -27,6 +27,8 @@ _SNAPSHOT_TRADES = 50
 _SNAPSHOT_CANDLES = 10
 _FAR = 1500
 """Ticks from the first price at which far levels begin."""
+_SET_BACK_MICROS = 60_000_000
+"""By more than this nobody's clock wanders by itself."""
 _STATES = ("online", "cancel_only", "maintenance", "post_only")
 
 
@@ -260,9 +262,10 @@ class KrakenFeed:
         return checksum(*self.book(), self.price, self.quantity)
 
     def _next_micros(self) -> int:
-        """Times of a book never repeat."""
+        """Times of a book never repeat; those of a clock that was set back go back with it."""
         micros = self.now_ms() * 1000 + self.now_ms() % 997
-        self._book_micros = max(micros, self._book_micros + 1)
+        set_back = micros < self._book_micros - _SET_BACK_MICROS
+        self._book_micros = micros if set_back else max(micros, self._book_micros + 1)
         return self._book_micros
 
     def _ticker(self, kind: str, bid: Level, ask: Level) -> bytes:

@@ -48,13 +48,15 @@ class BookGaps:
             self._gaps.book.attempts += 1
 
     def settle(self, opened_micros: int, exchange_micros: int | None, place: Place) -> bool:
-        """Tell what was noted; whether that ends with a loss. ``opened_micros``: when the last frame before was received."""
+        """Tell what was noted; whether that ends with a loss. ``opened_micros``: when the last frame before was received, for
+        losses that say nothing else."""
         lost = bool(self._noted) and isinstance(self._noted[-1], tuple)
         gaps = self._gaps
         for noted in self._noted:
             if isinstance(noted, tuple):
                 loss, cause = noted
-                gap = Gap("", _STREAM, cause, opened_micros, loss.expected, loss.seen)
+                since_micros = opened_micros if loss.since_micros is None else loss.since_micros
+                gap = Gap("", _STREAM, cause, since_micros, loss.expected, loss.seen)
                 gaps.book = gaps.open_gap(gap, exchange_micros, self._emitter, place)
             elif gaps.book is not None:
                 gaps.book.attempts += 1

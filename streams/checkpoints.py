@@ -78,6 +78,7 @@ class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     book_cause: tuple[Cause, int | None] = ("sequence", None)
     incarnation: str = ""
     overlap: OverlapState = msgspec.field(default_factory=OverlapState)
+    snapshot_micros: int = 0
 
 
 class RawLog(NamedTuple):
@@ -87,7 +88,7 @@ class RawLog(NamedTuple):
     end: int
 
 
-_VERSION = 3
+_VERSION = 4
 _NO_LEVELS = pack_levels((), ())
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Checkpoint).decode
@@ -115,6 +116,7 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             recent_trades=list(flow.recent.items()),
             crossed_by_image=instrument.crossed_by_image,
             incarnation=partition.incarnation,
+            snapshot_micros=instrument.snapshot_micros,
             reason=synchronizer.reason,
             kept_from=partition.first_needed(instrument),
             received=instrument.received,
@@ -158,7 +160,7 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
             partition.needed[checkpoint.wire_symbol.encode()] = checkpoint.kept_from
         _restore_trades(instrument, checkpoint)
         _restore_gaps(instrument, checkpoint)
-        instrument.bucket = checkpoint.bucket
+        instrument.bucket, instrument.snapshot_micros = checkpoint.bucket, checkpoint.snapshot_micros
         instrument.crossed_since_micros = checkpoint.crossed_since_micros
         instrument.crossed_by_image = checkpoint.crossed_by_image
         instrument.overlap.state = copy.deepcopy(checkpoint.overlap)  # it goes on from there

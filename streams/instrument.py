@@ -25,6 +25,9 @@ __all__ = ["Instrument"]
 
 CROSSED_MICROS = 5_000_000
 """A book crossed for longer than this, in event time, is lost, unless it came so: half-sent changes pass sooner."""
+_STANDS_STILL = 10
+"""An exchange's clock that was set back may stand, or creep, until it is there again: then a snapshot is due after so many intervals
+of receipt."""
 _CHANGES_OF_HANDS = frozenset({"start", "joined", "successor lost"})
 """What concerns a book whoever it follows: from now on another connection brings its frames."""
 
@@ -75,6 +78,8 @@ class Instrument:
         """Top of the spreads event before; None until the first diff after a join."""
         self.bucket = -1
         """Interval of event time the last periodic snapshot was written for."""
+        self.snapshot_micros = 0
+        """When the record was received that it came of."""
         self.crossed_since_micros: int | None = None
         self.crossed_by_image = False
         """The exchange itself shows it crossed (an auction): another image would say the same."""
@@ -86,6 +91,7 @@ class Instrument:
         """Offset of the first diff that waits for a snapshot, where any does."""
         self._venue = venue
         self._interval_micros = settings.snapshot_interval_ms * 1000
+        self._patience_micros = self._interval_micros * _STANDS_STILL
         self._drift_micros: int | None = None
         """How far the time of a book's change is from that of its receipt, where the ledger has to know."""
         self.unsettled = False
@@ -150,8 +156,11 @@ class Instrument:
             followed = self.overlap.state.book
             if followed and reason not in _CHANGES_OF_HANDS and line_of(self.connection) != line_of(followed):
                 return  # the book is made of another's frames
+            since_micros = (
+                self.overlap.state.book_micros or None
+            )  # others may have brought frames since, which did not count
             self.overlap.follow(self.connection, place[1])
-            self.synchronizer.tell_lost(reason)
+            self.synchronizer.tell_lost(reason, since_micros)
             self._kept()
         elif channel in venue.book_channels:
             self.book_gaps.tell(cause, self.synchronizer.last_id)
@@ -215,7 +224,7 @@ class Instrument:
             self._polled(image, place)
             return
         if image.in_band and not self.overlap.meet(image, self.connection, place[1], synchronizer):
-            synchronizer.lose("connection")
+            synchronizer.lose("connection", since_micros=self.overlap.state.book_micros)
             self._kept()
         waited = synchronizer.phase is not Phase.LIVE
         if waited:
@@ -288,11 +297,15 @@ class Instrument:
             self.emitter.top("book", state, change.last_id, top, exchange_micros, place)
         bucket = time_micros // self._interval_micros
         # By more than an interval backwards: the exchange's clock was set back, and nobody waits until it is there again.
-        if bucket > self.bucket or bucket < self.bucket - 1:
+        if (
+            bucket > self.bucket
+            or bucket < self.bucket - 1
+            or place[1] - self.snapshot_micros > self._patience_micros
+        ):
             # The first one after a loss says so; where diffs waited for their snapshot it comes when they are applied.
             reason: Reason = "resync" if self.bucket < 0 and type(change) is BookImage else "interval"
             whole |= self.updates is not None and self.updates.is_due(self.bucket, bucket)
-            self.bucket = bucket
+            self.bucket, self.snapshot_micros = bucket, place[1]
             self._snapshot(reason, exchange_micros, place)
         # Changes that waited are told by the image that ends the wait.
         if self.updates and self.synchronizer.phase is Phase.LIVE:

@@ -121,7 +121,7 @@ class Overlap:
                 yield from self._in_turn(diff, synchronizer)
         elif self._silent(micros):
             if synchronizer.phase is Phase.LIVE:
-                synchronizer.lose("connection")
+                synchronizer.lose("connection", since_micros=state.book_micros)
             self.follow(connection, micros)
             yield diff
         else:

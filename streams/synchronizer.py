@@ -46,11 +46,13 @@ class Phase(enum.Enum):
 
 
 class Loss(NamedTuple):
-    """A live book is lost: why, what should have come and what came, where something tells."""
+    """A live book is lost: why, what should have come and what came, where something tells; and since when, in µs of receipt,
+    where that is not the record before."""
 
     reason: str
-    expected: str | None
-    seen: str | None
+    expected: str | None = None
+    seen: str | None = None
+    since_micros: int | None = None
 
 
 class Counters:
@@ -179,16 +181,23 @@ class Synchronizer:
         self.reason = ""
         self.counters.joins += 1
 
-    def tell_lost(self, reason: str) -> None:
+    def tell_lost(self, reason: str, since_micros: int | None = None) -> None:
         """The producer knows that frames are missing. Without a book there is nothing to lose."""
         if self.phase is Phase.LIVE:
             self.counters.losses += 1
-            self.lose(reason)
+            self.lose(reason, since_micros=since_micros)
 
-    def lose(self, reason: str, expected: str | None = None, seen: str | None = None) -> None:
+    def lose(
+        self,
+        reason: str,
+        expected: str | None = None,
+        seen: str | None = None,
+        *,
+        since_micros: int | None = None,
+    ) -> None:
         """Stop trusting the book; a snapshot is needed."""
         if self.phase is Phase.LIVE:
-            self.loss = Loss(reason, expected, seen)
+            self.loss = Loss(reason, expected, seen, since_micros)
         self.phase = Phase.BUFFERING
         self.reason = reason
 

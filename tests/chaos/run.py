@@ -104,6 +104,7 @@ def run(
             say(f"seed {seed}: {len(steps)} faults in {seconds:.0f} s begin")
             _perform(stage, steps, seconds, result.verdict, say, watch)
             stage.settle()
+            stage.until_stored()
             stage.until(lambda: not tables.open_gaps(), "every gap is closed")
             stage.drain()
             result.verdict.problems += stage.exchanges.problems()

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -163,28 +163,35 @@ class Stage:
             one.start()
         for one in leaving:
             one.join()
-        reader = OffsetsReader(self.settings.kafka, self.settings.kafka.bootstrap_servers or "")
+        self.until_stored()
+
+    def until_stored(self) -> None:
+        """Wait until the raw records that are in Kafka by now have become events, and these rows."""
+        kafka = self.settings.kafka
+        raws = [kafka.topic_prefix + raw(*name.split(".")).name for name in MARKETS]
+        events = [kafka.topic_prefix + topic.name for topic in TABLE_TOPICS]
+        reader = OffsetsReader(kafka, kafka.bootstrap_servers or "")
         try:
-            self.until(lambda: self._left(reader) == 0, "everything is stored", _DRAIN_S, patience=3)
+            self._until_committed(reader, raws, self.settings.worker.group, unprocessed, "all is processed")
+            self._until_committed(reader, events, self.settings.sink.group, behind, "everything is stored")
         finally:
             reader.close()
 
-    def _left(self, reader: OffsetsReader) -> int:
-        """Raw records whose events are not in Kafka, and events that are not in ClickHouse."""
-        prefix, settings = self.settings.kafka.topic_prefix, self.settings
-        raws = [prefix + raw(*name.split(".")).name for name in MARKETS]
-        events = [prefix + topic.name for topic in TABLE_TOPICS]
-        try:
-            found = unprocessed(
-                reader.ends(raws), reader.committed(prefix + settings.worker.group, raws), reader.starts(raws)
-            )
-            return found + behind(
-                reader.ends(events),
-                reader.committed(prefix + settings.sink.group, events),
-                reader.starts(events),
-            )
-        except UnavailableError:
-            return -1
+    def _until_committed(
+        self, reader: OffsetsReader, topics: Sequence[str], group: str, left: Callable[..., int], what: str
+    ) -> None:
+        """Wait until of what the topics hold now nothing is ``left`` for a group."""
+        ends: dict[tuple[str, int], int] = {}
+
+        def done() -> bool:
+            try:
+                ends.update({} if ends else reader.ends(topics))
+                committed = reader.committed(self.settings.kafka.topic_prefix + group, topics)
+                return left(ends, committed, reader.starts(topics)) == 0
+            except UnavailableError:
+                return False
+
+        self.until(done, what, _DRAIN_S)
 
     def _live(self) -> bool:
         """Whether producers are connected, and some worker holds each book live and has nothing before it."""
@@ -228,17 +235,13 @@ class Stage:
 
         self.until(moved, "every instrument trades and its book moves", timeout_s)
 
-    def until(
-        self, true: Callable[[], bool], what: str, timeout_s: float = _SETTLE_S, *, patience: int = 1
-    ) -> None:
-        """Wait until ``true`` has said so ``patience`` times on end."""
-        deadline_s, times = time.monotonic() + timeout_s, 0
-        while times < patience:
-            times = times + 1 if true() else 0
-            if times < patience:
-                if time.monotonic() > deadline_s:
-                    raise StuckError(f"not within {timeout_s:.0f} s: {what}; {self.describe()}")
-                time.sleep(0.3)
+    def until(self, true: Callable[[], bool], what: str, timeout_s: float = _SETTLE_S) -> None:
+        """Wait until ``true`` says so."""
+        deadline_s = time.monotonic() + timeout_s
+        while not true():
+            if time.monotonic() > deadline_s:
+                raise StuckError(f"not within {timeout_s:.0f} s: {what}; {self.describe()}")
+            time.sleep(0.3)
 
     def describe(self) -> str:
         """How everything stands."""

@@ -248,6 +248,9 @@ def test_a_followed_connection_that_ends_while_another_goes_on_costs_the_book_an
     quantities(raw, records)
     assert only(raw).synchronizer.phase is Phase.BUFFERING
     assert only(raw).synchronizer.reason == "connection"
+    gap = only(raw).gaps.book
+    assert gap is not None
+    assert gap.opened_micros == START_NS // 1000 + 20_000, "since the last change that counted"
     again = partition(venue("coinbase", "spot"))
     assert quantities(again, [*records, whole(5, A, 9000), changed(6, A, 9100)])[-2:] == [5, 6]
 
@@ -268,6 +271,15 @@ def test_frames_are_missing_says_the_producer_whoever_is_followed() -> None:
     quantities(raw, [whole(1, A, 0), whole(1, B, 10), lost, changed(4, A, 40)])
     assert only(raw).synchronizer.phase is Phase.BUFFERING
     assert only(raw).synchronizer.pending == 1
+
+
+def test_a_gap_is_as_long_as_the_book_stood_whoever_else_was_heard_meanwhile() -> None:
+    raw = partition(venue("coinbase", "spot"))
+    lost = by(A, record(0, "level2_batch", b"disconnect", kind="lost", symbol="BTC-USD"), at_ms=3000)
+    quantities(raw, [whole(1, A, 0), changed(2, A, 100), changed(3, B, 110), changed(4, B, 2900), lost])
+    gap = only(raw).gaps.book
+    assert gap is not None
+    assert gap.opened_micros == START_NS // 1000 + 100_000
 
 
 def test_liquidations_of_two_connections_are_told_once_and_equal_ones_of_one_twice() -> None:

@@ -123,6 +123,18 @@ def test_an_exchange_whose_clock_is_set_back_gives_snapshots_all_the_same() -> N
     assert [one["update_id"] for one in snapshots] == [106, 107, 108, 110, 112]
 
 
+def test_an_exchange_whose_clock_creeps_gives_snapshots_all_the_same() -> None:
+    raw = partition()
+    raw.process(JOIN)
+    # Four seconds of receipt (a millisecond for each offset) are a millisecond of the exchange's.
+    diffs = [
+        depth(3 + 4000 * n, 106 + n, 106 + n, [["9", str(1 + n)]], time_ms=3_600_000 + n) for n in range(8)
+    ]
+    work = raw.process(diffs)
+    snapshots = [read(BOOK_SNAPSHOTS, value) for _, value, _ in work.events.book_snapshots]
+    assert [one["update_id"] for one in snapshots] == [106, 109, 112]
+
+
 def test_a_gap_makes_the_book_resyncing_and_a_snapshot_makes_it_live() -> None:
     raw = partition()
     raw.process(JOIN)
