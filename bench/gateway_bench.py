@@ -25,7 +25,7 @@ from bench.producer_bench import simulated_addresses
 from bench.report import Measured
 from bench.stage import Part, Stage
 from bookmill.errors import BookmillError
-from bookmill.precedence import GIVES_WAY
+from bookmill.precedence import gives_way
 from bookmill.processes import last_lines
 from schemas.catalogue import TRADES
 from schemas.decoding import Decoder
@@ -54,6 +54,14 @@ REQUESTS_PER_S = 200
 CLIENTS = 200
 MANY_CLIENTS = 1000
 
+_PARTS = {
+    "producer": "produce",
+    "worker": "worker",
+    "sink": "sink",
+    "watcher": "watcher",
+    "gateway": "gateway",
+}
+"""With what each is started."""
 _SECONDS = 20.0
 _START_S = 90.0
 _WARM_S = 60.0
@@ -88,19 +96,28 @@ def run_gateway(stage: Stage) -> GatewayRun:
     prefix = stage.prefix("gateway")
     with ExitStack() as open_:
         options = f"--market=spot --market=usdm --symbols={','.join(SYMBOLS)} --rate={RATE}"
-        exchange = open_.enter_context(
-            stage.part(f"simulate --json {options}", prefix, gives_way=GIVES_WAY["exchange"])
-        )
+        exchange = _open(open_, stage, "exchange", f"simulate --json {options}", prefix)
         told = _settings(simulated_addresses(exchange.child))
-        parts: dict[str, Part] = {"simulate": exchange}
-        for name in ("produce", "worker", "sink", "watcher", "gateway"):
-            parts[name] = open_.enter_context(
-                stage.part(name, prefix, told, gives_way=GIVES_WAY.get(name, 0))
-            )
+        parts = {"exchange": exchange} | {
+            name: _open(open_, stage, name, command, prefix, told) for name, command in _PARTS.items()
+        }
         address = _ready(parts["gateway"], told["BOOKMILL_GATEWAY__PORT"])
         time.sleep(_WARM_S)
         alone = _shares(stage, parts)
-        return _measure(stage, prefix, address, parts["gateway"], parts["produce"], alone)
+        return _measure(stage, prefix, address, parts["gateway"], parts["producer"], alone)
+
+
+def _open(
+    open_: ExitStack,
+    stage: Stage,
+    name: str,
+    command: str,
+    prefix: str,
+    told: Mapping[str, str] | None = None,
+) -> Part:
+    by = gives_way(name, stage.settings.platform)
+    part: Part = open_.enter_context(stage.part(command, prefix, told, gives_way=by))
+    return part
 
 
 def measured_gateway(runs: Sequence[GatewayRun]) -> Measured:

@@ -48,10 +48,12 @@ class Part:
 class Stage:
     """A platform in a temporary folder, gone at the end; a context manager.
 
-    Every run has a topic prefix of its own, so none finds another's groups, checkpoints or events.
+    Every run has a topic prefix of its own, so none finds another's groups, checkpoints or events. ``gateway_first``: as the setting
+    of the platform; otherwise no server gives way.
     """
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(self, settings: Settings, progress: Progress, *, gateway_first: bool = False) -> None:
+        self._gateway_first = gateway_first
         self._given = settings
         self._progress = progress
         self._exit = ExitStack()
@@ -62,7 +64,9 @@ class Stage:
         with ExitStack() as undo:
             folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="bookmill-bench-")))
             self.folder = folder
-            platform = self._given.platform.model_copy(update=_ANY_PORTS)
+            platform = self._given.platform.model_copy(
+                update={**_ANY_PORTS, "gateway_first": self._gateway_first}
+            )
             self.settings = Settings(
                 data_dir=folder / "data",
                 cache_dir=self._given.cache_dir,

@@ -243,6 +243,9 @@ class PlatformSettings(Section):
     """A mirror to fetch Kafka and the registry from."""
     minimum_free_mib: PositiveInt = 1024
     """The platform does not start with less free disk space."""
+    gateway_first: bool = True
+    """What ``demo``, ``up`` and ``platform`` start lets the gateway, and other programs, go first where the processors do not suffice
+    for all."""
 
 
 def _default_exchanges() -> dict[str, dict[str, MarketSettings]]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bookmill.errors import PlatformError
-from bookmill.precedence import GIVES_WAY
 from bookmill.processes import Child, last_lines
 from embedded.artifacts import ArtifactCache
 from embedded.progress import Progress
@@ -25,7 +24,8 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True)
 class Place:
-    """Where a part lives: its data folder, its log file, the shared cache, descriptors its guard keeps open, flags for Java."""
+    """Where a part lives: its data folder, its log file, the shared cache, descriptors its guard keeps open, flags for Java; and how
+    far it gives way to other programs."""
 
     data: Path
     log: Path
@@ -33,6 +33,7 @@ class Place:
     cache_dir: Path
     held: Sequence[int] = ()
     java_flags: Sequence[str] = ()
+    gives_way: int = 0
 
 
 class Part(ABC):
@@ -81,7 +82,7 @@ class Part(ABC):
             env=self.environment(),
             grace_s=self.grace_s,
             held=self.place.held,
-            gives_way=GIVES_WAY.get(self.key, 0),
+            gives_way=self.place.gives_way,
         )
         child.start()
         deadline_s = time.monotonic() + _START_TIMEOUT_S

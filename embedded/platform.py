@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from bookmill.addresses import STATE_FILE, Addresses
+from bookmill.precedence import gives_way
 from bookmill.settings import PlatformSettings, Settings
 from embedded.artifacts import ArtifactCache, locked, require_space
 from embedded.clickhouse.part import ClickHouse
@@ -135,7 +136,15 @@ class Platform:
         def place(name: str) -> Place:
             log = self.data_dir / "log" / f"{name}.log"
             flags = java_flags(cache_dir, name)
-            return Place(self.data_dir / name, log, self._cache, cache_dir, held=(lock,), java_flags=flags)
+            return Place(
+                self.data_dir / name,
+                log,
+                self._cache,
+                cache_dir,
+                held=(lock,),
+                java_flags=flags,
+                gives_way=gives_way(name, platform),
+            )
 
         self.kafka = Kafka(
             place("kafka"),

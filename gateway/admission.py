@@ -11,6 +11,7 @@ import ipaddress
 import math
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -172,6 +173,7 @@ def _needs(code: str, message: str, more: str = "") -> ApiError:
     )
 
 
+@lru_cache(maxsize=1024)
 def _network(address: str) -> str:
     """An IPv4 address; of IPv6 the network, of which one client has all addresses."""
     try:

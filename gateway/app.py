@@ -32,21 +32,18 @@ from gateway.bodies import EntityTags
 from gateway.context import Context
 from gateway.errors import Guard, handle_errors
 from gateway.measuring import Measured
+from gateway.routing import take_in
 from gateway.security import Security
 from gateway.sockets import routes as routes_sockets
 
-__all__ = ["API", "create_app"]
+__all__ = ["create_app"]
 
-API = "/api/v1"
-"""Before all paths but health, metrics, documentation and the dashboard."""
-
-_ROOT_ROUTERS: Sequence[APIRouter] = (routes_dashboard.router, routes_health.router, routes_docs.router)
-_API_ROUTERS: Sequence[APIRouter] = (
+_ROUTERS: Sequence[APIRouter] = (  # what is asked for most often is found first
     routes_prices.router,
-    routes_summary.router,
-    routes_instruments.router,
     routes_books.router,
     routes_book_health.router,
+    routes_summary.router,
+    routes_instruments.router,
     routes_consolidated.router,
     routes_history.router,
     routes_klines.router,
@@ -56,6 +53,9 @@ _API_ROUTERS: Sequence[APIRouter] = (
     routes_sockets.router,
     routes_alerts.router,
     routes_analysis.router,
+    routes_dashboard.router,
+    routes_health.router,
+    routes_docs.router,
 )
 _DESCRIPTION = """Live market data from memory, history from ClickHouse. Prices, quantities and rates are exact texts; times come in
 ISO 8601 and, as `…_us`, in microseconds since the epoch. Answers are `{"data": …}`, errors `{"error": …}`."""
@@ -86,8 +86,5 @@ def create_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     handle_errors(app)
-    for router in _ROOT_ROUTERS:
-        app.include_router(router)
-    for router in _API_ROUTERS:
-        app.include_router(router, prefix=API)
+    take_in(app, _ROUTERS)
     return app

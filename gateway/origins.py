@@ -9,6 +9,7 @@ only, it answers to this machine's names and those in ``gateway.hosts`` alone.
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -69,6 +70,7 @@ class Origins:
         return origin.lower() in self._allowed
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether a name or address is this machine's own, whatever the network."""
     if host.lower() == "localhost":

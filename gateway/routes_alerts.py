@@ -20,6 +20,7 @@ from gateway.event_models import event_model
 from gateway.nearest import nearest
 from gateway.paging import Paging
 from gateway.routes_history import table_page
+from gateway.routing import API
 from gateway.security import caller
 from gateway.spans import Within
 from gateway.tables import TABLES
@@ -29,7 +30,7 @@ from schemas.catalogue import ALERTS
 
 __all__ = ["Deleted", "GivenRule", "RuleView", "router"]
 
-router = APIRouter(tags=["alerts"], responses=documented(400, 503))
+router = APIRouter(prefix=API, tags=["alerts"], responses=documented(400, 503))
 
 _SECRET = "**********"  # noqa: S105  what stands in its place
 _Id = Annotated[str, Path(alias="id", max_length=64, examples=["btc-65k"])]

@@ -17,10 +17,11 @@ from gateway.choosing import Chosen
 from gateway.context import InContext
 from gateway.errors import ApiError
 from gateway.forms import moment
+from gateway.routing import API
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/analysis", tags=["analysis"], responses=documented(400, 503))
+router = APIRouter(prefix=f"{API}/analysis", tags=["analysis"], responses=documented(400, 503))
 
 _Report = Callable[[Archive, Question], Awaitable[reports.Report]]
 

@@ -16,12 +16,13 @@ from gateway.instrument import Instrument
 from gateway.models import BookHealth, BookStats, BookView
 from gateway.past_snapshots import last_snapshot
 from gateway.presenting import present
+from gateway.routing import API
 from gateway.views import age
 from schemas.catalogue import GAPS
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["books"], responses=documented(400))
+router = APIRouter(prefix=API, tags=["books"], responses=documented(400))
 
 
 @router.get("/orderbook/stats", response_model=ListAnswer[BookStats])

@@ -11,10 +11,11 @@ from gateway.book_views import book_view
 from gateway.context import InContext
 from gateway.errors import ApiError
 from gateway.models import BookView
+from gateway.routing import API
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["books"], responses=documented(400))
+router = APIRouter(prefix=API, tags=["books"], responses=documented(400))
 
 
 @router.get(

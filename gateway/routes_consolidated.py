@@ -13,10 +13,11 @@ from gateway.context import Context, InContext
 from gateway.errors import ApiError
 from gateway.models import Consolidated
 from gateway.nearest import nearest
+from gateway.routing import API
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["live"], responses=documented(400))
+router = APIRouter(prefix=API, tags=["live"], responses=documented(400))
 
 
 @router.get("/consolidated", response_model=ListAnswer[Consolidated])

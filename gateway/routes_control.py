@@ -18,12 +18,13 @@ from gateway.errors import ApiError
 from gateway.history_models import SubscriptionView
 from gateway.nearest import nearest
 from gateway.outcomes import Outcome
+from gateway.routing import API
 from gateway.security import caller
 from schemas.subscriptions import Desired, instrument_key
 
 __all__ = ["Wanted", "router"]
 
-router = APIRouter(tags=["control"], responses=documented(400, 401, 403, 503))
+router = APIRouter(prefix=API, tags=["control"], responses=documented(400, 401, 403, 503))
 
 _LONGEST_WAIT_S = 60.0
 _Wait = Annotated[

@@ -22,11 +22,12 @@ from gateway.context import Context, InContext
 from gateway.forms import moment
 from gateway.history_models import CompletenessView, GapView
 from gateway.paging import Paging
+from gateway.routing import API
 from gateway.spans import Moment
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["quality"], responses=documented(400, 503))
+router = APIRouter(prefix=API, tags=["quality"], responses=documented(400, 503))
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True):

@@ -18,13 +18,14 @@ from gateway.event_models import event_model
 from gateway.nearest import nearest
 from gateway.paging import Pages, Paging
 from gateway.recent import TradeKey, key_of, recent_trades
+from gateway.routing import API
 from gateway.spans import Span, Within
 from gateway.tables import TABLES, Order, Place, Table, table
 from schemas.catalogue import SPREADS, TRADES
 
 __all__ = ["router", "table_page"]
 
-router = APIRouter(tags=["history"], responses=documented(400, 404, 503))
+router = APIRouter(prefix=API, tags=["history"], responses=documented(400, 404, 503))
 
 
 @router.get("/history/{table}", response_model=ListAnswer[dict[str, Any]])

@@ -13,11 +13,12 @@ from gateway.context import Context, InContext
 from gateway.forms import decimal_text
 from gateway.models import Exchange, Listed
 from gateway.paging import Paging
+from gateway.routing import API
 from schemas.fields import Event
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["instruments"], responses=documented(400))
+router = APIRouter(prefix=API, tags=["instruments"], responses=documented(400))
 
 
 @router.get("/exchanges", response_model=Answer[list[Exchange]])

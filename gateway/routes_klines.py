@@ -17,11 +17,12 @@ from gateway.history_models import CandleView
 from gateway.intervals import INTERVALS, IntervalName
 from gateway.nearest import nearest
 from gateway.paging import Paging
+from gateway.routing import API
 from gateway.spans import Moment, Span, Within
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["history"], responses=documented(400, 404, 503))
+router = APIRouter(prefix=API, tags=["history"], responses=documented(400, 404, 503))
 
 _Name = Annotated[str, StringConstraints(max_length=100)]
 

@@ -15,11 +15,12 @@ from gateway.context import Context, InContext
 from gateway.event_models import aged_model, event_model
 from gateway.instrument import Instrument
 from gateway.models import Price
+from gateway.routing import API
 from schemas.catalogue import DERIVATIVES, SPREADS, TICKERS, TRADES
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["live"], responses=documented(400))
+router = APIRouter(prefix=API, tags=["live"], responses=documented(400))
 
 _View = Callable[[Instrument, int, int], dict[str, Any] | None]
 

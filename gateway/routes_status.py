@@ -12,12 +12,13 @@ from gateway.answers import Answer, answer, documented
 from gateway.context import Context, InContext
 from gateway.effective import effective
 from gateway.models import Stats, Status
+from gateway.routing import API
 from gateway.statuses import status as whole_status
 from schemas.catalogue import TABLE_TOPICS, Topic
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["system"])
+router = APIRouter(prefix=API, tags=["system"])
 
 
 @router.get("/status", response_model=Answer[Status])

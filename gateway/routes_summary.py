@@ -8,10 +8,11 @@ from gateway.answers import ListAnswer, documented, list_answer
 from gateway.choosing import Chosen
 from gateway.context import InContext
 from gateway.history_models import SummaryView
+from gateway.routing import API
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["live"], responses=documented(400))
+router = APIRouter(prefix=API, tags=["live"], responses=documented(400))
 
 
 @router.get("/summary", response_model=ListAnswer[SummaryView])

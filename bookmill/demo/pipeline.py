@@ -13,8 +13,9 @@ from bookmill.demo.ports import free_port
 from bookmill.demo.statuses import Status, Statuses
 from bookmill.demo.supervisor import State, Supervised
 from bookmill.demo.tally import Tally
-from bookmill.precedence import GIVES_WAY
+from bookmill.precedence import gives_way
 from bookmill.processes import Child, last_lines
+from bookmill.settings import PlatformSettings
 
 __all__ = ["COUNTERS", "PROGRAM", "Pipeline", "inherited", "summed"]
 
@@ -52,11 +53,12 @@ class Pipeline:
     ``statuses`` holds the newest answer of each running process that has answered; ``tally`` what they counted.
     """
 
-    def __init__(self, log_dir: Path, statuses: Statuses) -> None:
+    def __init__(self, log_dir: Path, statuses: Statuses, platform: PlatformSettings) -> None:
         self.parts: dict[str, Supervised] = {}
         self.statuses: dict[str, Status] = {}
         self.tally = Tally()
         self._log_dir = log_dir
+        self._platform = platform
         self._ask = statuses.ask
         self._addresses: dict[str, str] = {}
         self._probes: dict[str, Callable[[int | None], bool]] = {}
@@ -90,7 +92,7 @@ class Pipeline:
                 log_path=self.log_path(name),
                 env=own,
                 grace_s=grace_s,
-                gives_way=GIVES_WAY.get(name, 0),
+                gives_way=gives_way(name, self._platform),
             )
 
         if probe is not None:

@@ -85,7 +85,7 @@ class Run:
             statuses = stack.enter_context(Statuses())
             stack.enter_context(self._interrupts)
             data_dir = self._settings.data_dir.absolute()
-            self._pipeline = Pipeline(data_dir / "log", statuses)
+            self._pipeline = Pipeline(data_dir / "log", statuses, self._settings.platform)
             stack.callback(self._pipeline.kill)
             self._watch = Watch(
                 self._pipeline,

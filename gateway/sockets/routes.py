@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, WebSocket
 
 from gateway.context import InContext
+from gateway.routing import API
 from gateway.security import PROTOCOL
 from gateway.sockets.wire import EXTENSION, Wire
 
@@ -12,7 +13,7 @@ __all__ = ["router"]
 
 NO_TEXT = 1003
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 
 @router.websocket("/ws")

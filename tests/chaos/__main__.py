@@ -19,7 +19,7 @@ from tests.chaos.memory import Memory
 from tests.chaos.run import Result, run
 from tests.chaos.schedule import schedule
 
-_ANY_PORTS = PlatformSettings(kafka_port=0, registry_port=0, clickhouse_port=0)
+_ANY_PORTS = PlatformSettings(kafka_port=0, registry_port=0, clickhouse_port=0, gateway_first=False)
 
 
 def _say(text: str) -> None:

@@ -31,7 +31,7 @@ from tests.integration import containers
 SEED = 20
 """A schedule with much in it; ``BOOKMILL_CHAOS_SEED`` chooses another."""
 SECONDS = 30.0
-_ANY_PORTS = PlatformSettings(kafka_port=0, registry_port=0, clickhouse_port=0)
+_ANY_PORTS = PlatformSettings(kafka_port=0, registry_port=0, clickhouse_port=0, gateway_first=False)
 ONE = 10**18
 
 

@@ -22,7 +22,7 @@ from embedded.platform import Platform
 from tests.integration import containers
 from tests.integration.parts import last_words
 
-ANY_PORTS = PlatformSettings(kafka_port=0, registry_port=0, clickhouse_port=0)
+ANY_PORTS = PlatformSettings(kafka_port=0, registry_port=0, clickhouse_port=0, gateway_first=False)
 
 
 @pytest.hookimpl(wrapper=True)

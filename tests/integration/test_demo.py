@@ -32,11 +32,13 @@ class Demo:
         clean = {
             k: v for k, v in os.environ.items() if not k.startswith("BOOKMILL_") or k == "BOOKMILL_CACHE_DIR"
         }
-        ports = {f"BOOKMILL_PLATFORM__{part}_PORT": "0" for part in ("KAFKA", "REGISTRY", "CLICKHOUSE")}
+        # Beside other tests nobody would let them have a processor.
+        own = {"BOOKMILL_PLATFORM__GATEWAY_FIRST": "false"}
+        own |= {f"BOOKMILL_PLATFORM__{part}_PORT": "0" for part in ("KAFKA", "REGISTRY", "CLICKHOUSE")}
         with self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bookmill", "demo", *options],
-                env={**clean, **ports, "BOOKMILL_DATA_DIR": str(data_dir)},
+                env={**clean, **own, "BOOKMILL_DATA_DIR": str(data_dir)},
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,

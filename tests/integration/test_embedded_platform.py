@@ -219,6 +219,9 @@ def runs(pid: int) -> bool:
 
 def bookmill(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "BOOKMILL_DATA_DIR": str(data_dir)}
+    environment["BOOKMILL_PLATFORM__GATEWAY_FIRST"] = (
+        "false"  # beside other tests nobody would let it have a processor
+    )
     for name in ("KAFKA", "REGISTRY", "CLICKHOUSE"):
         environment[f"BOOKMILL_PLATFORM__{name}_PORT"] = "0"
     return subprocess.run(

@@ -16,6 +16,7 @@ from bookmill.archive import Archive
 from gateway.context import now_micros
 from gateway.errors import handle_errors
 from gateway.routes_analysis import router
+from gateway.routing import API, take_in
 from tests.unit.analysis.market import Market
 
 RANGE = {"since": "2026-01-05T10:00:00Z", "until": "2026-01-05T11:00:00Z"}
@@ -29,11 +30,11 @@ def get(market: Market, path: str, query: Mapping[str, str] = {}) -> tuple[int, 
         async with Archive(market.settings, market.url, timeout_s=60) as archive:
             app = FastAPI()
             handle_errors(app)
-            app.include_router(router)
+            take_in(app, [router])
             app.state.context = SimpleNamespace(archive=archive, clock=now_micros)
             transport = httpx2.ASGITransport(app=app)
             async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
-                return await client.get(f"/analysis/{path}", params={**RANGE, **query})
+                return await client.get(f"{API}/analysis/{path}", params={**RANGE, **query})
 
     answer = asyncio.run(asked())
     return answer.status_code, answer.json()
