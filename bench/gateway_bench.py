@@ -8,28 +8,22 @@ broker had appended its record. Clients are processes of their own, on the same 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import psutil
-from confluent_kafka import Consumer, TopicPartition
 
 from bench.browser import BrowserRun, run_browser
+from bench.client_processes import client, clients, last_words, wait_connected
+from bench.event_times import ends, event_times_ms
 from bench.meter import cpu_seconds, read_status
 from bench.producer_bench import simulated_addresses
 from bench.report import Measured
 from bench.stage import Part, Stage
 from bookmill.errors import BookmillError
 from bookmill.precedence import gives_way
-from bookmill.processes import last_lines
-from schemas.catalogue import TRADES
-from schemas.decoding import Decoder
-from schemas.registry import client as registry_client
 
 __all__ = ["GatewayRun", "measured_gateway", "run_gateway"]
 
@@ -67,7 +61,6 @@ _START_S = 90.0
 _WARM_S = 60.0
 """So long Java compiles its broker."""
 _IDLE_S = 10.0
-_CLIENTS_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -163,20 +156,20 @@ def _measure(
     socket = address.replace("http", "ws") + "/api/v1/ws"
     frames, began_s = _frames(producer), time.monotonic()
     cpu_s = cpu_seconds(gateway.pid)
-    answers = _clients(stage, "requests", url=address, paths=PATHS, per_s=REQUESTS_PER_S, seconds=_SECONDS)
-    marks = _ends(stage, prefix)
-    listened = _clients(
+    answers = clients(stage, "requests", url=address, paths=PATHS, per_s=REQUESTS_PER_S, seconds=_SECONDS)
+    marks = ends(stage, prefix)
+    listened = clients(
         stage, "sockets", url=socket, instruments=INSTRUMENTS, clients=CLIENTS, seconds=_SECONDS
     )
-    took_ms = _event_times_ms(stage, marks, listened["seen"])
+    took_ms = event_times_ms(stage, marks, listened["seen"])
     lasted_s = time.monotonic() - began_s
     frames_per_s = (_frames(producer) - frames) / lasted_s
     cpu_share = (cpu_seconds(gateway.pid) - cpu_s) / lasted_s
     memory_mib = _memory_mib(gateway)
     with stage.child(
-        *_client(stage, "idle", url=socket, instruments=INSTRUMENTS, clients=MANY_CLIENTS, seconds=60.0)
+        *client(stage, "idle", url=socket, instruments=INSTRUMENTS, clients=MANY_CLIENTS, seconds=60.0)
     ) as many:
-        _wait_connected(many)
+        wait_connected(many)
         time.sleep(_IDLE_S)
         memory_many_mib = _memory_mib(gateway)
     answered_ms = sorted(answers["took_ms"])
@@ -220,97 +213,12 @@ def _ready(gateway: Part, port: str) -> str:
     deadline_s = time.monotonic() + _START_S
     while time.monotonic() < deadline_s:
         if gateway.child.poll() is not None:
-            raise BookmillError(f"The gateway has ended; its last words: {_last_words(gateway.child)}")
+            raise BookmillError(f"The gateway has ended; its last words: {last_words(gateway.child)}")
         prices = read_status(f"{address}/api/v1/prices").get("data", [])
         if sum(not each["stale"] for each in prices) == len(INSTRUMENTS):
             return address
         time.sleep(0.5)
     raise BookmillError(f"The gateway does not know all instruments after {_START_S:.0f} s.")
-
-
-def _client(stage: Stage, job: str, **options: Any) -> tuple[str, list[str], dict[str, str]]:
-    argv = [sys.executable, "-m", "bench.gateway_clients", job, json.dumps(options)]
-    return f"clients {job}", argv, stage.plain_environment()
-
-
-def _clients(stage: Stage, job: str, **options: Any) -> dict[str, Any]:
-    """What a process of clients has to say when it is done."""
-    with stage.child(*_client(stage, job, **options)) as child:
-        deadline_s = time.monotonic() + _CLIENTS_S
-        while (status := child.poll()) is None and time.monotonic() < deadline_s:
-            time.sleep(0.2)
-        if status != 0:
-            raise BookmillError(f"The clients ended with {status}; their last words: {_last_words(child)}")
-        said: dict[str, Any] = json.loads(Path(child.log_path).read_text(encoding="utf-8").splitlines()[-1])
-        return said
-
-
-def _wait_connected(child: Any) -> None:
-    deadline_s = time.monotonic() + _CLIENTS_S
-    while "connected" not in last_lines(child.log_path, 5):
-        if child.poll() is not None or time.monotonic() > deadline_s:
-            raise BookmillError(f"Not all clients are connected; their last words: {_last_words(child)}")
-        time.sleep(0.2)
-
-
-def _last_words(child: Any) -> str:
-    """The last line, or the last one that names an error: a group of them ends with a frame around it."""
-    lines = last_lines(child.log_path, 40)
-    named = [line.strip(" |") for line in lines if "Error" in line]
-    return (named or lines or ["none"])[-1]
-
-
-def _ends(stage: Stage, prefix: str) -> list[TopicPartition]:
-    """Where the topic of trades ends now."""
-    consumer = _consumer(stage)
-    try:
-        topic = prefix + TRADES.name
-        return [
-            TopicPartition(topic, number, consumer.get_watermark_offsets(TopicPartition(topic, number))[1])
-            for number in consumer.list_topics(topic).topics[topic].partitions
-        ]
-    finally:
-        consumer.close()
-
-
-def _event_times_ms(
-    stage: Stage, marks: Sequence[TopicPartition], seen: Sequence[Sequence[Any]]
-) -> list[float]:
-    """How long after its record was appended each trade was at each client, sorted."""
-    appended: dict[tuple[str, str], int] = {}
-    registry = stage.addresses.registry
-    decoder = Decoder(registry_client(stage.settings.registry, registry), registry)
-    consumer = _consumer(stage)
-    consumer.assign(list(marks))
-    ended_ms = time.time_ns() // 1_000_000
-    try:
-        # Trades go on and on: what was appended when nobody listened any more is of no interest.
-        while messages := consumer.consume(5000, timeout=2.0):
-            if min(message.timestamp()[1] for message in messages) > ended_ms:
-                break
-            for message in messages:
-                value = message.value()
-                if message.error() is None and value is not None:
-                    event = decoder.decode(TRADES, value)
-                    key = (message.key() or b"").decode(), event["trade_id"]
-                    appended.setdefault(key, message.timestamp()[1])
-    finally:
-        consumer.close()
-    return sorted(
-        came_us / 1000 - appended[instrument, trade_id]
-        for instrument, trade_id, came_us in seen
-        if (instrument, trade_id) in appended
-    )
-
-
-def _consumer(stage: Stage) -> Consumer:
-    return Consumer(
-        {
-            "bootstrap.servers": stage.addresses.kafka,
-            "group.id": "bookmill-bench",
-            "enable.auto.commit": False,
-        }
-    )
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:

@@ -156,7 +156,8 @@ class WorkerSettings(Section):
     snapshot_levels: PositiveInt = 20
     """Levels a side of `book_snapshots`."""
     snapshot_interval_ms: PositiveInt = 1000
-    """One `book_snapshots` event per instrument and so much event time."""
+    """One `book_snapshots` event per instrument and so much event time; or ten times as much of receipt, while an exchange's clock
+    stands."""
     pending_diffs: PositiveInt = 20_000
     """Diffs kept for one book while its snapshot is awaited."""
     resync_retry_s: float = Field(3.0, gt=0)
