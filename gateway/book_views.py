@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import mul
 from typing import Any
 
 from bookmill.book import Book, Side
 from bookmill.decimals import plain_text
 from bookmill.times import iso
-from gateway.forms import decimal_text
+from gateway.forms import decimal_text, level_text
 from gateway.views import age
 from schemas.fields import Event
 from schemas.measures import half_even, measure
@@ -83,8 +84,8 @@ def book_view(
         "epoch": epoch,
         "seq": seq,
         "depth": {"bids": levels[0], "asks": levels[1], "source": source},
-        "bids": [(plain_text(price), plain_text(quantity)) for price, quantity in bids],
-        "asks": [(plain_text(price), plain_text(quantity)) for price, quantity in asks],
+        "bids": [(level_text(price), level_text(quantity)) for price, quantity in bids],
+        "asks": [(level_text(price), level_text(quantity)) for price, quantity in asks],
         "mid": decimal_text(mid),
         "spread": decimal_text(spread),
         "spread_bps": decimal_text(spread_bps),
@@ -98,12 +99,14 @@ def book_stats(key: str, book: Book, *, updates_per_s: float) -> dict[str, Any]:
     """How much stands in a book: near the top, and within so many basis points of mid."""
     mid, _, spread_bps = measure(book.bids.best()[0], book.asks.best()[0])
     bids, asks = (_near(side, mid) for side in (book.bids, book.asks))
-    bid_volume, ask_volume = (sum(quantity for _, quantity in side[:_VOLUME_LEVELS]) for side in (bids, asks))
+    bid_volume, ask_volume = (sum(quantities[:_VOLUME_LEVELS]) for _, quantities in (bids, asks))
     total = bid_volume + ask_volume
     difference = bid_volume - ask_volume
     sign = -1 if difference < 0 else 1
     imbalance = sign * half_even(abs(difference) * _UNIT, total) if total else None
-    bid_depths, ask_depths = (_depths(side, mid) for side in (bids, asks))
+    bid_depths, ask_depths = (
+        _depths(side, levels, mid) for side, levels in ((book.bids, bids), (book.asks, asks))
+    )
     return {
         "instrument": key,
         "levels_bid": len(book.bids),
@@ -122,26 +125,26 @@ def book_stats(key: str, book: Book, *, updates_per_s: float) -> dict[str, Any]:
     }
 
 
-def _near(side: Side, mid: int | None) -> Levels:
-    """The levels that the figures are made of: a whole book may have thousands."""
+def _near(side: Side, mid: int | None) -> tuple[Sequence[int], Sequence[int]]:
+    """Prices and quantities of the levels that the figures are made of: a whole book may have thousands."""
     most = _VOLUME_LEVELS
     if mid is not None:
-        away = side.sign * (mid * _FARTHEST_BPS // _WHOLE_BPS + 1)
-        most = max(most, side.count_to(mid - away))
-    return list(zip(*side.levels(most), strict=True))
+        most = max(most, side.count_to(mid - side.sign * (mid * _FARTHEST_BPS // _WHOLE_BPS)))
+    return side.levels(most)
 
 
-def _depths(side: Levels, mid: int | None) -> dict[int, int]:
+def _depths(side: Side, levels: tuple[Sequence[int], Sequence[int]], mid: int | None) -> dict[int, int]:
     """What stands not farther from mid than so many basis points, in quote units; rounded half to even at the 18th digit."""
     if mid is None:
         return {}
-    found, amount, number = {}, 0, 0
+    prices, quantities = levels
+    found = {}
     for bps in _DEPTHS_BPS:
         # A level is not farther where its distance times 10,000 is not more than mid times the basis points: whole numbers.
         farthest = mid * bps // _WHOLE_BPS
-        while number < len(side) and abs(side[number][0] - mid) <= farthest:
-            price, quantity = side[number]
-            amount += price * quantity
-            number += 1
-        found[bps] = half_even(amount, _UNIT)
+        # Where bids stand above asks, some may be farther from mid on the other side of it.
+        near = slice(
+            side.count_to(mid + side.sign * (farthest + 1)), side.count_to(mid - side.sign * farthest)
+        )
+        found[bps] = half_even(sum(map(mul, prices[near], quantities[near])), _UNIT)
     return found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from bookmill.decimals import plain_text
 from gateway.errors import ApiError
 
-__all__ = ["LATEST_US", "decimal_text", "moment"]
+__all__ = ["LATEST_US", "decimal_text", "level_text", "moment"]
 
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -30,6 +31,10 @@ LATEST_US = 7_258_118_400_000_000
 def decimal_text(scaled: int | None) -> str | None:
     """A scaled int as the shortest plain decimal; None stays None."""
     return None if scaled is None else plain_text(scaled)
+
+
+level_text = lru_cache(maxsize=1 << 15)(plain_text)
+"""The same for the numbers of a book's levels, most of which stand there for long: in some megabytes."""
 
 
 def moment(text: str, now_micros: int, *, field: str | None = None) -> int:

@@ -60,7 +60,8 @@ class Security:
         self._app = app
         self._admission = admission
         self._most = settings.max_body_kib * 1024
-        self._headers = {**_HEADERS, **(_TLS_ONLY if settings.tls_certificate else {})}
+        named = {**_HEADERS, **(_TLS_ONLY if settings.tls_certificate else {})}
+        self._headers = [(name.encode(), value.encode()) for name, value in named.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or websocket."""
@@ -86,12 +87,13 @@ class Security:
     def _adorned(self, send: Send, cors: Mapping[str, str]) -> Send:
         async def sending(message: Message) -> None:
             if message["type"] in _STARTS:
-                found = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    found.setdefault(name, value)
-                for name, value in cors.items():
-                    found[name] = value
+                headers = list(message.get("headers", ()))
+                own = {name for name, _ in headers}
+                headers += (each for each in self._headers if each[0] not in own)
+                message = {**message, "headers": headers}
                 if cors:
+                    found = MutableHeaders(scope=message)
+                    found.update(cors)
                     found.add_vary_header("Origin")
             await send(message)
 
