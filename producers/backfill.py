@@ -41,7 +41,8 @@ _Asked = tuple[str, TradeSpan]
 class BackfillCounts:
     """Requests by what became of them, and what they brought.
 
-    ``folded``: the same one was waiting already. ``overflowed``: too many were. ``expired``: too old, or given up without an answer.
+    ``folded``: the same one was waiting already. ``overflowed``: too many were. ``expired``: too old, given up without an answer, or of an
+    instrument that is not collected here any more.
     ``unreadable``: given up for what the answer was. ``served``: asked to the end; ``incomplete`` of those: not all was told, because
     it was ``refused``, or for another reason.
     """
@@ -130,7 +131,8 @@ class Backfills:
                 del self._asked_s[asked]
 
     async def _serve(self, wire_symbol: str, span: TradeSpan) -> None:
-        if self._clock() - self._asked_s[wire_symbol, span] > _PATIENCE_S:
+        instrument = self._instruments.get(wire_symbol)  # another producer may take it over while we ask
+        if instrument is None or self._clock() - self._asked_s[wire_symbol, span] > _PATIENCE_S:
             self.counts.expired += 1
             return
         way = self._venue.backfill(wire_symbol, span, aggregated=self._aggregated, has_key=self._has_key)
@@ -148,7 +150,7 @@ class Backfills:
                     )
                     return
                 self._take(way, body)
-                self._write(wire_symbol, CHANNEL, body)
+                self._write(instrument, CHANNEL, body)
                 await self._writer.room()
             else:
                 if way.request() is not None:
@@ -162,7 +164,7 @@ class Backfills:
             _log.error("backfill given up", symbol=wire_symbol, reason=error.message)
             return
         self.problem = refusal
-        self._end(wire_symbol, span, way, reason)
+        self._end(instrument, span, way, reason)
 
     async def _page(self, request: RestRequest, wire_symbol: str) -> bytes | None:
         """One page; None when it is not to be had in time. Raises :class:`RefusedError`."""
@@ -182,22 +184,22 @@ class Backfills:
             raise
         self.counts.pages += 1
 
-    def _end(self, wire_symbol: str, span: TradeSpan, way: Backfill, reason: str) -> None:
+    def _end(self, instrument: Instrument, span: TradeSpan, way: Backfill, reason: str) -> None:
         complete, reason = way.complete and not reason, reason or way.reason
-        self._write(wire_symbol, END_CHANNEL, write_end(span, complete=complete, reason=reason))
+        self._write(instrument, END_CHANNEL, write_end(span, complete=complete, reason=reason))
         self.counts.served += 1
         self.counts.incomplete += not complete
-        _log.info("backfill served", symbol=wire_symbol, complete=complete, reason=reason)
+        _log.info("backfill served", symbol=instrument.wire_symbol, complete=complete, reason=reason)
 
-    def _write(self, wire_symbol: str, channel: str, value: bytes) -> None:
+    def _write(self, instrument: Instrument, channel: str, value: bytes) -> None:
         headers = RawHeaders(
             receive_time_ns=time.time_ns(),
             kind="backfill",
             channel=channel,
             connection=self._connection,
             frame=self._records,
-            symbol=self._instruments[wire_symbol].symbol,
-            unit=self._instruments[wire_symbol].unit.text,
+            symbol=instrument.symbol,
+            unit=instrument.unit.text,
         )
         self._records += 1
-        self._writer.write(self._topic, wire_symbol.encode(), value, headers.encode())
+        self._writer.write(self._topic, instrument.wire_symbol.encode(), value, headers.encode())

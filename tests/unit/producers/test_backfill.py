@@ -71,6 +71,7 @@ def serve(
     asked_s: float = NOW_S,
     most_pages: int = 50,
     meanwhile: Callable[[Backfills], None] = lambda _: None,
+    instruments: dict[str, Instrument] | None = None,
 ) -> tuple[Backfills, FakeWriter]:
     async def run() -> tuple[Backfills, FakeWriter]:
         writer = FakeWriter()
@@ -79,7 +80,7 @@ def serve(
             cast("Rest", rest),
             cast("KafkaWriter", writer),
             TOPIC,
-            instruments={"BTCUSDT": BTC},
+            instruments={"BTCUSDT": BTC} if instruments is None else instruments,
             connection="p-backfill",
             most_pages=most_pages,
             clock=lambda: NOW_S,
@@ -136,6 +137,23 @@ def test_pages_are_written_as_they_came_and_the_end_behind_them() -> None:
     counts = backfills.counts
     assert (counts.asked, counts.served, counts.incomplete, counts.pages, counts.trades) == (1, 1, 0, 3, 2200)
     assert backfills.problem == ""
+
+
+def test_one_whose_instrument_is_taken_over_meanwhile_is_served_to_its_end() -> None:
+    ours = {"BTCUSDT": BTC}
+
+    def leaving(params: dict[str, str]) -> bytes:
+        ours.clear()
+        return good(params)
+
+    backfills, writer = serve(FakeRest(leaving), instruments=ours)
+    assert (backfills.counts.served, [end["complete"] for end in ends(writer)]) == (1, [True])
+
+
+def test_one_whose_instrument_has_gone_before_its_turn_is_left_to_others() -> None:
+    ours = {"BTCUSDT": BTC}
+    backfills, writer = serve(rest := FakeRest(good), instruments=ours, meanwhile=lambda _: ours.clear())
+    assert (rest.asked, writer.records, backfills.counts.expired) == ([], [], 1)
 
 
 def test_the_same_request_is_served_once_and_another_one_by_itself() -> None:
