@@ -10,16 +10,18 @@ import json
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 import uvloop
-from websockets.asyncio.client import connect
 
 from bench.http_client import HttpClient
+from bench.ws_client import WsClient, connect, unpacked
 
 __all__: list[str] = []
 
 _OPEN_AT_ONCE = 50
+_OPEN_S = 60.0
 _SETTLE_S = 3.0
 _ANSWER_S = 10.0
 """Who waits for longer gives up: such a request has failed, and took as long."""
@@ -30,75 +32,72 @@ async def _sockets(url: str, instruments: Sequence[str], clients: int, seconds: 
     anybody asks for anything. ``seen``: when which trade came, µs."""
     seen: list[tuple[str, str, int]] = []
     messages = 0
-    door = asyncio.Semaphore(_OPEN_AT_ONCE)
-    measured = asyncio.Event()
-    ended = asyncio.Event()
+    measuring = False
 
-    connected = asyncio.Barrier(clients + 1)
-
-    async def client(instrument: str, *, eager: bool) -> None:
+    def count(_: bytes, __: bool) -> None:  # noqa: FBT001  as messages are handed on
         nonlocal messages
-        async with door:
-            socket = await connect(url, max_queue=None, open_timeout=60)
-        async with socket:
-            await connected.wait()
-            for order in ({"channel": "prices", "rate": 5}, {"channel": "trades"})[: 1 + eager]:
-                await socket.send(json.dumps({"op": "subscribe", "instrument": instrument, **order}))
-            async for text in socket:
-                now_us = time.time_ns() // 1000
-                if ended.is_set():
-                    return
-                if not measured.is_set():
-                    continue
-                messages += 1
-                message = json.loads(text)
-                if message["type"] == "update" and message["channel"] == "trades":
-                    seen.extend((instrument, trade["trade_id"], now_us) for trade in message["data"])
+        messages += measuring
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(client(instruments[number % len(instruments)], eager=not number % 10))
-            for number in range(clients)
-        ]
-        await connected.wait()
-        await asyncio.sleep(_SETTLE_S)
-        measured.set()
-        await asyncio.sleep(seconds)
-        ended.set()
-        for task in tasks:
-            task.cancel()
+    def note(instrument: str, message: bytes, compressed: bool) -> None:  # noqa: FBT001  same
+        now_us = time.time_ns() // 1000
+        count(message, compressed)
+        if measuring:
+            said = json.loads(unpacked(message, compressed))
+            if said["type"] == "update" and said["channel"] == "trades":
+                seen.extend((instrument, trade["trade_id"], now_us) for trade in said["data"])
+
+    async def client(number: int) -> None:
+        instrument, eager = instruments[number % len(instruments)], not number % 10
+        one = await connect(url, partial(note, instrument) if eager else count)
+        opened.append((one, instrument, eager))
+
+    opened: list[tuple[WsClient, str, bool]] = []
+    await _at_once(client, clients)
+    for one, instrument, eager in opened:
+        for order in ({"channel": "prices", "rate": 5}, {"channel": "trades"})[: 1 + eager]:
+            one.send(json.dumps({"op": "subscribe", "instrument": instrument, **order}))
+    await asyncio.sleep(_SETTLE_S)
+    measuring = True
+    await asyncio.sleep(seconds)
+    measuring = False
+    _require_open([one for one, _, _ in opened])
     return {"messages": messages, "seen": seen}
 
 
 async def _idle(url: str, instruments: Sequence[str], clients: int, seconds: float) -> dict[str, Any]:
     """Connected clients that watch one instrument's price once a second."""
-    door = asyncio.Semaphore(_OPEN_AT_ONCE)
-    connected = 0
-    all_connected = asyncio.Event()
+    opened: list[WsClient] = []
 
-    async def client(instrument: str) -> None:
-        nonlocal connected
-        async with door:
-            socket = await connect(url, open_timeout=60)
-        async with socket:
-            connected += 1
-            if connected == clients:
-                all_connected.set()
-            order = {"op": "subscribe", "channel": "prices", "instrument": instrument, "rate": 1}
-            await socket.send(json.dumps(order))
-            async for _ in socket:
-                pass
+    async def client(number: int) -> None:
+        one = await connect(url, lambda _, __: None)
+        order = {"op": "subscribe", "channel": "prices", "instrument": instruments[number % len(instruments)]}
+        one.send(json.dumps({**order, "rate": 1}))
+        opened.append(one)
+
+    await _at_once(client, clients)
+    print("connected", flush=True)
+    await asyncio.sleep(seconds)
+    _require_open(opened)
+    return {"connected": len(opened)}
+
+
+async def _at_once(client: Callable[[int], Coroutine[Any, Any, None]], clients: int) -> None:
+    """So many clients, not all of them knocking at the same time."""
+    door = asyncio.Semaphore(_OPEN_AT_ONCE)
+
+    async def enter(number: int) -> None:
+        async with door, asyncio.timeout(_OPEN_S):
+            await client(number)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(client(instruments[number % len(instruments)])) for number in range(clients)
-        ]
-        await all_connected.wait()
-        print("connected", flush=True)
-        await asyncio.sleep(seconds)
-        for task in tasks:
-            task.cancel()
-    return {"connected": connected}
+        for number in range(clients):
+            group.create_task(enter(number))
+
+
+def _require_open(clients: Sequence[WsClient]) -> None:
+    lost = sum(one.closed.done() for one in clients)
+    if lost:
+        raise ConnectionError(f"{lost} of {len(clients)} clients were cut off")
 
 
 async def _requests(url: str, paths: Sequence[str], per_s: float, seconds: float) -> dict[str, Any]:

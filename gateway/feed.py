@@ -35,7 +35,7 @@ _BATCH = 200
 """The loop takes so many events at once: a few milliseconds in which it answers nobody."""
 _BATCHES = 16
 _IDLE_S = 0.5
-_GATHER_S = 0.003
+_GATHER_S = 0.001
 """How long records are gathered after the first: what that costs in time it saves in turns between thread and loop."""
 _LOOK_S = 1.0
 _NEW_PARTITIONS_S = 30.0
