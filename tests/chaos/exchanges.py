@@ -135,6 +135,14 @@ class Exchanges:
             lambda: {name: (len(one.trades), len(one.books)) for name, one in self.truths.items()}
         )
 
+    def liquidate(self) -> None:
+        """On each of Binance's futures a position is closed by force within a second: else it is seldom that one is, and a gap of that
+        stream is closed by nothing but its next frame."""
+        market = "binance.usdm"
+        simulator, own = self._of(market)
+        for symbol in self.symbols[market]:
+            self._call(lambda symbol=symbol: simulator.faults(own).scenario(symbol, "liquidate"))
+
     def halt(self) -> None:
         """Nobody orders any more."""
         for market in self._witnesses:

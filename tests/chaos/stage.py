@@ -146,6 +146,7 @@ class Stage:
         self.clickhouse.behave()
         self.until(lambda: not self.exchanges.disturbed, "no frame is held back", _SETTLE_S)
         self.until(self._live, "all books are live again", _SETTLE_S)
+        self.exchanges.liquidate()
         self._moved(3, _SETTLE_S)
         self.until(self._live, "all books are live after more changes", _SETTLE_S)
 
