@@ -19,7 +19,8 @@ __all__ = ["judge_ledger"]
 _UNNOTICED = ("kraken",)
 """Exchanges whose frames tell nothing of one that is missing."""
 _ONE_INTERVAL_S = 0.002
-"""Of two changes of a book within an interval of snapshots (1 ms) one is a row."""
+"""Of two changes of a book within an interval of snapshots (1 ms) one is a row: within one by the exchange's clock, which a busy
+machine may read for both before it tells the second."""
 _HANDED_OVER_S = 1.0
 """So far at most the image of another connection may be ahead of the book."""
 _NEVER_S = float("inf")
@@ -46,6 +47,7 @@ class _Course:
 
     def __init__(self, truth: Truth) -> None:
         self.began_s: list[float] = []
+        self.stamps_ms: list[int] = []
         self.of_book: list[int] = []
         self._places: dict[int, list[int]] = {}
         last = None
@@ -53,6 +55,7 @@ class _Course:
             if not self.began_s or (number not in truth.asked and book != last):
                 last = book
                 self.began_s.append(truth.moments[number])
+                self.stamps_ms.append(truth.stamps_ms[number])
             place = len(self.began_s) - 1
             self.of_book.append(place)
             places = self._places.setdefault(book, [])
@@ -73,7 +76,8 @@ class _Course:
             following = place + 1
             while following < len(self.began_s):
                 found.add(following)
-                if self.began_s[following] - self.began_s[following - 1] > _ONE_INTERVAL_S:
+                apart_s = self.began_s[following] - self.began_s[following - 1]
+                if apart_s > _ONE_INTERVAL_S and self.stamps_ms[following] != self.stamps_ms[place]:
                     break
                 following += 1
         return found

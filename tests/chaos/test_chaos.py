@@ -292,6 +292,14 @@ def test_no_gap_is_needed_where_another_connection_takes_over_and_the_first_goes
         assert (not _ledger(_course(*_TEN), rows, [], voices=voices)) == goes_on
 
 
+def test_changes_of_one_moment_of_the_exchanges_are_one_row_however_late_the_second_is_told() -> None:
+    for stamps, whole in (((0, 100, 100, 101), True), ((0, 100, 101, 102), False)):
+        truth = Truth("binance.spot.BTC-USDT", instrument("BTC-USDT"))
+        for number, stamp_ms in enumerate(stamps):
+            truth.see([(number, 1)], [(1000, 1)], 10 + number / 10, stamp_ms)
+        assert (not _ledger({truth.name: truth}, _stored(0, 1, 3), [])) == whole
+
+
 def test_a_book_that_went_there_and_back_unseen_was_not_whole() -> None:
     [problem] = _ledger(_course(0, 1, 2, 3, 1, 4), _stored(0, 1, 4), [])
     assert "not whole" in problem

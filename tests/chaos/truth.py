@@ -58,6 +58,8 @@ class Truth:
     books: list[int] = field(default_factory=list)
     moments: list[float] = field(default_factory=list)
     """When each of the books began to be told, seconds since the epoch."""
+    stamps_ms: list[int] = field(default_factory=list)
+    """What the exchange's clock said then."""
     asked: set[int] = field(default_factory=set)
     """Those of the books that REST alone has shown: between two batches."""
     left_out: list[tuple[int, float]] = field(default_factory=list)
@@ -91,12 +93,19 @@ class Truth:
         return int(amount)
 
     def see(
-        self, bids: Sequence[Level], asks: Sequence[Level], at_s: float = 0.0, *, asked: bool = False
+        self,
+        bids: Sequence[Level],
+        asks: Sequence[Level],
+        at_s: float = 0.0,
+        stamp_ms: int | None = None,
+        *,
+        asked: bool = False,
     ) -> None:
-        """The book is so now, and was told at ``at_s``."""
+        """The book is so now, and was told at ``at_s``, when the exchange's clock said ``stamp_ms`` (the same, if not given)."""
         if asked:
             self.asked.add(len(self.books))
         self.moments.append(at_s)
+        self.stamps_ms.append(int(at_s * 1000) if stamp_ms is None else stamp_ms)
         self.last = [self.level(*one) for one in bids[:LEVELS]], [self.level(*one) for one in asks[:LEVELS]]
         self.books.append(fingerprint(*self.last))
         self.tops.add(fingerprint(self.last[0][:1], self.last[1][:1]))
@@ -110,8 +119,8 @@ class Witness:
         self.corrupted: set[bytes] = set()
         """Frames that were torn on the way, in each form in which a connection may have been sent them."""
         self._feeds: list[tuple[Any, Truth]] = []
-        self._batch_s: dict[str, float] = {}
-        """When the last batch of a book was told."""
+        self._batches: dict[str, tuple[float, int]] = {}
+        """When the last batch of a book was told, by our clock and by the exchange's."""
         hub, live = simulator.hub(market), simulator._live(market)
         for channel in hub.channels.values():
             self._watch_tearing(channel)
@@ -127,7 +136,7 @@ class Witness:
         """The books as they were left."""
         for feed, truth in self._feeds:
             now = feed.truth()
-            truth.see(now.bids, now.asks, self._batch_s.get(truth.name, 0.0))
+            truth.see(now.bids, now.asks, *self._batches.get(truth.name, ()))
 
     def _overhear_trades(self, exchange: str, feed: Any, truth: Truth) -> None:
         real: Callable[..., None] = feed.trade
@@ -152,8 +161,8 @@ class Witness:
 
         def overheard(*batch: Any) -> None:
             before = feed.truth()  # as of the batch before this one
-            truth.see(before.bids, before.asks, self._batch_s.get(truth.name, 0.0))
-            self._batch_s[truth.name] = time.time()
+            truth.see(before.bids, before.asks, *self._batches.get(truth.name, ()))
+            self._batches[truth.name] = time.time(), feed.time_ms
             real(*batch)
 
         feed.depth = overheard

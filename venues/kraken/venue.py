@@ -36,6 +36,8 @@ _PATH = "/v2"
 _SYMBOLS_IN_REQUEST = 50
 _HEAD = b'{"channel":"'
 _SYMBOL = b'"symbol":"'
+_TORN_OFF = b'"}]}'
+"""What a frame lacks that ends with its first symbol."""
 _DATA = frozenset({"book", "ticker", "trade", "ohlc"})
 """Channels whose frames name an instrument; one without entries (no trades yet) names none."""
 _NAMES_OF_V1 = {"XBT": "BTC", "XDG": "DOGE"}
@@ -177,17 +179,16 @@ class KrakenSpot(Adapter):
         return self._route_of.get(head) or self._learn_route(frame, head)
 
     def _learn_route(self, frame: bytes, head: bytes) -> Route | None:
-        try:
-            what = wire.read_head(frame)
-        except UNREADABLE:
-            return None
-        if not what.data:
+        what = _head(frame)
+        if what is None and frame.startswith(b'"', len(head)):  # a torn frame, whose first symbol is whole
+            what = _head(head + _TORN_OFF)
+        if what is None or not what.data:
             return None
         symbol = what.data[0].symbol
         match what.channel:
             case "book":
                 route = Route(requests.book(self.depth).channel, symbol)
-            case "ohlc":  # its time stands before the symbol
+            case "ohlc" if what.data[0].interval:  # its time stands before the symbol
                 return Route(f"ohlc.{what.data[0].interval}", symbol)
             case "ticker" | "trade":
                 route = Route(what.channel, symbol)
@@ -207,6 +208,13 @@ class KrakenSpot(Adapter):
         if decoder is not None:
             self._exact[channel] = decoder
         return decoder
+
+
+def _head(frame: bytes) -> wire.Head | None:
+    try:
+        return wire.read_head(frame)
+    except UNREADABLE:
+        return None
 
 
 def _notice(notice: wire.Notice) -> Control:

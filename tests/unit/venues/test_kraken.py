@@ -290,6 +290,15 @@ def test_a_frame_is_routed_the_same_each_time(frame: bytes, route: Route | None)
         assert KRAKEN.route(frame) == route
 
 
+@pytest.mark.parametrize(("frame", "channel"), [(UPDATE, "book.1000"), (TRADE, "trade"), (TICKER, "ticker")])
+def test_a_torn_frame_is_its_streams_also_where_it_is_the_first(frame: bytes, channel: str) -> None:
+    # Only its stream can be told that one is missing: no number shows it.
+    named = frame.index(b'"symbol":"BTC/USD"') + len(b'"symbol":"BTC/USD"')
+    for end in range(named, len(frame)):
+        assert KrakenSpot().route(frame[:end]) == Route(channel, "BTC/USD")
+    assert KrakenSpot().route(frame[: named - 1]) is None
+
+
 def test_routes_of_many_instruments_do_not_mix() -> None:
     venue = KrakenSpot()
     for _ in range(2):
