@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -29,6 +30,8 @@ _CHANNELS: Mapping[tuple[str, str], str] = {
     ("deribit", "trades"): "trades.{wire}.100ms",
 }
 """What producers subscribe to."""
+_LIQUIDATIONS: Mapping[str, str] = {"binance.usdm": "liquidate", "okx.swap": "liquidation"}
+"""Scenarios of the simulated contract markets that tell liquidations in a stream of their own."""
 
 
 class Exchanges:
@@ -136,12 +139,12 @@ class Exchanges:
         )
 
     def liquidate(self) -> None:
-        """On each of Binance's futures a position is closed by force within a second: else it is seldom that one is, and a gap of that
-        stream is closed by nothing but its next frame."""
-        market = "binance.usdm"
-        simulator, own = self._of(market)
-        for symbol in self.symbols[market]:
-            self._call(lambda symbol=symbol: simulator.faults(own).scenario(symbol, "liquidate"))
+        """Of each contract a position is closed by force within a second: else it is seldom that one is, and a gap of that stream is
+        closed by nothing but its next frame."""
+        for market, name in _LIQUIDATIONS.items():
+            simulator, own = self._of(market)
+            for symbol in self.symbols[market]:
+                self._call(partial(simulator.faults(own).scenario, symbol, name))
 
     def halt(self) -> None:
         """Nobody orders any more."""
