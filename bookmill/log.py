@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
+from bookmill.errors import BookmillError
 from bookmill.settings import LogSettings
 
 __all__ = ["configure"]
@@ -23,6 +25,7 @@ def configure(settings: LogSettings) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _told_in_a_sentence,
     ]
     renderer: structlog.types.Processor
     if settings.format == "json":
@@ -63,3 +66,16 @@ def configure(settings: LogSettings) -> None:
         "bench",
     ):
         logging.getLogger(room).setLevel(level)
+
+
+def _told_in_a_sentence(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Errors of ours are foreseen, and say what is wrong: where in the code they came up is of no use to whoever reads the log."""
+    error = event.get("exc_info")
+    if error is True:
+        error = sys.exc_info()
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BookmillError):
+        event["exc_info"] = None
+        event.setdefault("error", error.message)
+    return event

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from bookmill.errors import UnavailableError
 from bookmill.log import configure
 from bookmill.settings import LogSettings
 
@@ -36,6 +37,25 @@ def test_an_error_nobody_expected_shows_where_it_was_and_no_variables(
     assert "LookupError" in shown
     assert "_fail" in shown
     assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_an_error_of_ours_is_told_in_its_sentence(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(LogSettings.model_validate({"format": form}))
+    for log in (logging.getLogger("faust"), structlog.get_logger("streams")):
+        try:
+            _go_away()
+        except UnavailableError:
+            log.exception("crashed")
+    shown = capsys.readouterr().err
+    assert shown.count("crashed") == 2
+    assert shown.count("Kafka does not answer.") == 2
+    assert "Traceback" not in shown
+    assert "LookupError" not in shown
+
+
+def _go_away() -> None:
+    raise UnavailableError("Kafka does not answer.") from LookupError("why")
 
 
 def _fail(password: str) -> None:

@@ -61,6 +61,8 @@ class Kafka:
     logs: dict[int, tuple[int, int, list[Message]]] = field(default_factory=dict)
     raw_end: int = 1000
     failing: bool = False
+    leaderless: int = 0
+    """Questions that a broker without its partitions still answers with an error."""
     batch: int = 2
     opened: list[FakeConsumer] = field(default_factory=list)
 
@@ -82,6 +84,9 @@ class FakeConsumer:
 
     def offsets_for_times(self, asked: list[TopicPartition], timeout: float) -> list[TopicPartition]:
         assert timeout > 0
+        self.kafka.leaderless -= 1
+        if self.kafka.leaderless >= 0:
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_LEADER_EPOCH))
         answers = []
         for each in asked:
             if each.topic == BOOKS:
@@ -194,6 +199,13 @@ def test_a_good_one_after_one_that_is_no_use_is_taken(kafka: Kafka) -> None:
     kafka.log(0, (b"btc", b"junk"), (b"btc", checkpoint(9)), (b"btc", checkpoint(8)), (b"btc", None))
     found = read_checkpoints({}, BOOKS, raws((TOPIC, 0)))
     assert (positions(found.pop(TP(TOPIC, 0))), found.refused) == ({"BTC-USDT": 9}, set())
+
+
+def test_a_broker_that_does_not_lead_its_partitions_yet_is_asked_again(kafka: Kafka) -> None:
+    kafka.leaderless = 2
+    kafka.log(0, (b"btc", checkpoint(9)))
+    found = read_checkpoints({}, BOOKS, raws((TOPIC, 0)))
+    assert positions(found.pop(TP(TOPIC, 0))) == {"BTC-USDT": 9}
 
 
 def test_kafka_that_does_not_answer_is_said_in_a_sentence(kafka: Kafka) -> None:
