@@ -61,6 +61,8 @@ _START_S = 90.0
 _WARM_S = 60.0
 """So long Java compiles its broker."""
 _IDLE_S = 10.0
+_LEAVE_S = 5.0
+"""A thousand clients go before the page is opened."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ def _measure(
         wait_connected(many)
         time.sleep(_IDLE_S)
         memory_many_mib = _memory_mib(gateway)
+    time.sleep(_LEAVE_S)
     answered_ms = sorted(answers["took_ms"])
     return GatewayRun(
         len(answered_ms),
