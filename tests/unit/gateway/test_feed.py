@@ -266,7 +266,7 @@ def test_reading_waits_for_a_loop_that_takes_nothing() -> None:
                 threading.Event().wait(0.01)
             waiting = {each.name: each for each in stage.feed.buffers()}["events for the loop"]
             assert 0 < waiting.used <= waiting.limit
-            assert len(stage.cluster.left) >= 12_000 - waiting.limit - 2 * 200
+            assert len(stage.cluster.left) >= 12_000 - waiting.limit - 2 * 50
             while len(stage.offsets) < 10_000 or stage.offsets[-1] < 11_999:
                 await asyncio.sleep(0.005)
 
