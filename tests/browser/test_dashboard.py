@@ -183,11 +183,13 @@ def test_what_is_stale_looks_stale(watched: Watched, moving: FakeGateway) -> Non
     page = opened(watched, moving.address, "#/markets?q=sol+binance+spot")
     price = row(page, "Markets", "SOL-USDT")
     expect(price).not_to_have_class(re.compile("stale"))
+    expect(price.locator(".badge")).to_have_text("live")
     instrument = moving.world.instruments["binance.spot.SOL-USDT"]
     instrument.frozen = True
     instrument.heard_us -= 14_000_000
     page.reload()  # fourteen seconds old by now; the rest this page has to count itself
     expect(price).to_have_class(re.compile("stale"))
+    expect(price.locator(".badge")).to_have_text("stale")
     expect(price.locator("td").last).to_have_text(re.compile(r"^1\d s$"))
     watched.picture("markets-stale")
 

@@ -59,7 +59,7 @@ export function bytes(value) {
 /** The class of a state's badge. */
 export function stateClass(state) {
   if (state === "live" || state === "collected" || state === "connected" || state === "ok") return "badge good";
-  if (state === "degraded" || state === "resyncing" || state === "polling" || state === "pending") return "badge warn";
+  if (state === "degraded" || state === "stale" || state === "resyncing" || state === "polling" || state === "pending") return "badge warn";
   if (state === null || state === undefined || state === "" || state === "stopped") return "badge";
   return "badge bad";
 }

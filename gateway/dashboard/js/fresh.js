@@ -25,3 +25,6 @@ export const ageOf = (value) => (value.age_ms ?? 0) + performance.now() - value.
 
 /** Too old, or of a book that is not live. */
 export const isStale = (value) => Boolean(value.stale) || ageOf(value) > staleAfterMs;
+
+/** The state to show: what was live and has not been heard of for too long is called so no more. */
+export const stateOf = (value) => (value.state === "live" && isStale(value) ? "stale" : value.state);

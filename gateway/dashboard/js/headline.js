@@ -2,7 +2,7 @@
 
 import { el, figures, setClass, setText } from "./dom.js";
 import { age, cut, stateClass } from "./forms.js";
-import { ageOf, heard, isStale } from "./fresh.js";
+import { ageOf, heard, isStale, stateOf } from "./fresh.js";
 
 const RATE = 2;
 
@@ -34,8 +34,8 @@ export function headline({ scope, instrument, chooser }, onPrice = () => {}) {
     list.set("bps", cut(price.spread_bps, 4));
     list.set("last", price.last_price);
     list.set("age", age(ageOf(price)));
-    setText(state, price.state ?? "no book");
-    setClass(state, stateClass(price.state));
+    setText(state, stateOf(price) ?? "no book");
+    setClass(state, stateClass(stateOf(price)));
     setClass(node, isStale(price) ? "headline stale" : "headline");
   };
   scope.subscribe({ channel: "prices", instrument: instrument.instrument, rate: RATE }, ({ data }) => {

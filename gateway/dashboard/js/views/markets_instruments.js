@@ -4,7 +4,7 @@ import { askAll } from "../api.js";
 import { compare, padded, placesOf } from "../decimals.js";
 import { el, setClass, setText } from "../dom.js";
 import { age, count, cut, signClass, signed, stateClass } from "../forms.js";
-import { ageOf, heard, isStale } from "../fresh.js";
+import { ageOf, heard, isStale, stateOf } from "../fresh.js";
 import { go, hashOf, rememberInstrument } from "../router.js";
 import { Table } from "../table.js";
 
@@ -61,11 +61,12 @@ const COLUMNS = [
   {
     key: "state",
     title: "State",
-    order: (row) => row.state ?? "",
+    order: (row) => stateOf(row) ?? "",
     create: (cell) => cell.append((cell.badge = el("span", { class: "badge" }))),
     update: (cell, row) => {
-      setText(cell.badge, row.state ?? "no book");
-      setClass(cell.badge, stateClass(row.state));
+      const state = stateOf(row);
+      setText(cell.badge, state ?? "no book");
+      setClass(cell.badge, stateClass(state));
     },
   },
   { key: "age", title: "Age", right: true, wide: true, text: (row) => age(ageOf(row)), order: (row) => ageOf(row) },
