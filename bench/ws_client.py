@@ -1,7 +1,6 @@
 """A websocket client that costs little: it shares the processors with what it measures.
 
-Messages are handed on as they came, compressed where they are; whoever only counts them unpacks none. Two hundred clients of the
-``websockets`` library took longer to read what had come than the gateway took to write it.
+Messages are handed on as they came, compressed where they are; whoever only counts them unpacks none.
 """
 
 from __future__ import annotations
@@ -64,10 +63,6 @@ class WsClient(asyncio.Protocol):
     def send(self, text: str) -> None:
         """Send a short text."""
         self._send(_TEXT, text.encode())
-
-    def close(self) -> None:
-        """End it, without a word."""
-        self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It stands."""
