@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from unittest.mock import ANY
 
 import psutil
 import pytest
@@ -35,6 +34,15 @@ def eventually(condition: Callable[[], bool], within_s: float = 10.0) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def session_nice(child: Child) -> str | None:
+    """How far its session gives way; None where Linux does not share by session, or this is none."""
+    try:
+        said = Path(f"/proc/{child.pid}/autogroup").read_text().split()
+    except FileNotFoundError:
+        return None
+    return said[-1] if said else None  # switched off, or the processes are in a group of their own
 
 
 def gone(pid: int) -> bool:
@@ -134,9 +142,7 @@ def test_one_that_gives_way_does_so_itself_and_by_its_session(start: Callable[..
     polite, plain = start(SLEEPER, gives_way=5), start(SLEEPER)
     for child, by in ((polite, 5), (plain, 0)):
         assert os.getpriority(os.PRIO_PROCESS, child.pid or 0) == min(19, others + by)
-        session = Path(f"/proc/{child.pid}/autogroup")
-        if session.exists():  # Linux shares the processors out among sessions before it looks at niceness
-            assert session.read_text().split() == [ANY, "nice", str(by)]
+        assert session_nice(child) in (None, str(by))
 
 
 def test_many_that_give_way_at_once_all_do(tmp_path: Path) -> None:
@@ -148,8 +154,7 @@ def test_many_that_give_way_at_once_all_do(tmp_path: Path) -> None:
     try:
         for child in children:
             child.start()
-        sessions = [Path(f"/proc/{child.pid}/autogroup") for child in children]
-        assert all(each.read_text().split()[1:] == ["nice", "7"] for each in sessions if each.exists())
+        assert {session_nice(child) for child in children} <= {None, "7"}
     finally:
         for child in children:
             child.kill()

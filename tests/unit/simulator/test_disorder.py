@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from simulator.hub import Hub
 from simulator.live import LiveMarket
@@ -55,6 +56,21 @@ def test_who_subscribes_meanwhile_is_sent_nothing_from_before() -> None:
     second = Listener(hub)
     channel.publish(b"2")
     assert (first.heard, second.heard) == ([b"2", b"1"], [b"2"])
+
+
+def test_times_of_a_kraken_book_never_repeat_and_go_back_with_a_clock_that_is_set_back() -> None:
+    names, hub = dialect("kraken", "spot"), Hub()
+    LiveMarket([names.instrument("BTC-USD")], names, hub, rate=100, seed=1)
+    feed: Any = next(iter(hub.feeds.values()))
+    now_ms = 1_700_000_000_000
+
+    def told(ahead_ms: int) -> int:
+        feed.time_ms = now_ms + ahead_ms
+        return int(feed._next_micros())
+
+    first, same, wandering, ahead = told(0), told(0), told(-50), told(3_600_000)
+    assert (same, wandering) == (first + 1, first + 2)
+    assert told(0) < ahead - 3_000_000_000
 
 
 def test_a_clock_that_jumps_is_seen_in_the_frames() -> None:
