@@ -156,9 +156,8 @@ class Instrument:
             followed = self.overlap.state.book
             if followed and reason not in _CHANGES_OF_HANDS and line_of(self.connection) != line_of(followed):
                 return  # the book is made of another's frames
-            since_micros = (
-                self.overlap.state.book_micros or None
-            )  # others may have brought frames since, which did not count
+            # Others may have brought frames since, which did not count.
+            since_micros = self.overlap.state.book_micros or None
             self.overlap.follow(self.connection, place[1])
             self.synchronizer.tell_lost(reason, since_micros)
             self._kept()
