@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.tables import BookRow, Entry, TradeRow
+from tests.chaos.tables import BookRow, Entry, Place, TradeRow
 from tests.chaos.truth import Truth, fingerprint
 
 __all__ = ["SLACK_S", "Verdict", "judge_books", "judge_ids", "judge_letters", "judge_tops", "judge_trades"]
@@ -22,10 +22,11 @@ _COUNTED = ("binance", "okx", "kraken")
 
 @dataclass
 class Verdict:
-    """``problems``: what must not be. ``facts``: figures for whoever reads."""
+    """``problems``: what must not be. ``facts``: figures for whoever reads. ``doubted``: between which raw records something is wrong."""
 
     problems: list[str] = field(default_factory=list)
     facts: Counter[str] = field(default_factory=Counter)
+    doubted: list[tuple[Place, Place]] = field(default_factory=list)
 
     def wrong(self, what: str, cases: Sequence[object]) -> None:
         """Note that there are such cases, if there are."""
@@ -37,6 +38,7 @@ class Verdict:
         """Together with another one."""
         self.problems += other.problems
         self.facts += other.facts
+        self.doubted += other.doubted
 
 
 def judge_trades(

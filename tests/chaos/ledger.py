@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tests.chaos.judgement import SLACK_S, Verdict
 from tests.chaos.letters import Voices
-from tests.chaos.tables import BookRow, Entry
+from tests.chaos.tables import BookRow, Entry, Place
 from tests.chaos.truth import Truth, fingerprint
 
 __all__ = ["judge_ledger"]
@@ -21,6 +21,8 @@ _UNNOTICED = ("kraken",)
 _ONE_INTERVAL_S = 0.002
 """Of two changes of a book within an interval of snapshots (1 ms) one is a row: within one by the exchange's clock, which a busy
 machine may read for both before it tells the second."""
+_TOLD_TRADES = 1000
+"""So many of its last trades an exchange tells at least: of a longer gap the rest cannot be had."""
 _HANDED_OVER_S = 1.0
 """So far at most the image of another connection may be ahead of the book."""
 _NEVER_S = float("inf")
@@ -35,6 +37,8 @@ class _Hole:
     by_s: float
     handed_over: bool = False
     """The connection before went on bringing the stream: no frame is missing, the book goes on with another's image."""
+    between: tuple[Place, Place] | None = None
+    """The raw records of the two rows."""
 
     def lies_in(self, entry: Entry) -> bool:
         """Whether a gap covers it: from before what is missing to what made the book whole."""
@@ -113,7 +117,7 @@ def judge_ledger(
             hole.handed_over for hole in holes
         )
         unsaid += [
-            f"{name} {hole}"
+            (name, hole)
             for hole in holes
             if not hole.handed_over and not any(hole.lies_in(entry) for entry in books[name])
         ]
@@ -123,7 +127,11 @@ def judge_ledger(
             unseen += [
                 f"{name} {hole}" for hole in left_out if not any(hole.lies_in(entry) for entry in books[name])
             ]
-    verdict.wrong("times in which a book was not whole, and no gap of the ledger says so", unsaid)
+    verdict.wrong(
+        "times in which a book was not whole, and no gap of the ledger says so",
+        [f"{name} {hole}" for name, hole in unsaid],
+    )
+    verdict.doubted += [hole.between for _, hole in unsaid if hole.between]
     verdict.wrong("frames of books were left out, and no gap of the ledger says so", unseen)
     verdict.wrong(
         "gaps are open at the end",
@@ -139,10 +147,21 @@ def judge_ledger(
         [
             entry
             for entry in entries
-            if entry.stream == "trades" and not entry.complete and entry.cause != "time"
+            if entry.stream == "trades"
+            and not entry.complete
+            and entry.cause != "time"
+            and not _is_long(entry)
         ],
     )
     return verdict
+
+
+def _is_long(entry: Entry) -> bool:
+    return (
+        entry.first_id is not None
+        and entry.last_id is not None
+        and entry.last_id - entry.first_id >= _TOLD_TRADES
+    )
 
 
 def _follow(
@@ -167,7 +186,8 @@ def _follow(
                 before.place, row.place
             )
             told_s = course.began_s[min(missing, len(course.began_s) - 1)]
-            holes.append(_Hole(before.receive_s, told_s, row.receive_s, handed_over))
+            between = before.place, row.place
+            holes.append(_Hole(before.receive_s, told_s, row.receive_s, handed_over, between))
         at, before = now, row
         standing.append((max(at), row.receive_s))
     return holes, standing

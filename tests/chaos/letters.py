@@ -1,15 +1,20 @@
-"""Reads whole topics of a run: what became a dead letter, and which torn frames are in the raw log."""
+"""Reads whole topics of a run: what became a dead letter, which torn frames are in the raw log, and what stands around a doubt."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from tests.chaos.tables import Place
+
 __all__ = ["Log", "Voices"]
 
 _TIMEOUT_S = 60.0
+_AROUND = 500
+"""So many records of a partition before and behind a doubt tell how it came."""
 _TOPIC, _PARTITION, _OFFSET = (f"__connect.errors.{name}" for name in ("topic", "partition", "offset"))
 
 
@@ -17,7 +22,7 @@ class Voices:
     """Which connection each raw record came by, and how long each went on with a stream."""
 
     def __init__(self) -> None:
-        self._of: dict[tuple[str, int, int], tuple[str, int, bytes, bytes, bytes]] = {}
+        self._of: dict[Place, tuple[str, int, bytes, bytes, bytes]] = {}
         self._last: dict[tuple[str, int, bytes, bytes, bytes], int] = {}
 
     def hear(
@@ -28,7 +33,7 @@ class Voices:
         self._of[topic, partition, offset] = voice
         self._last[voice] = max(offset, self._last.get(voice, -1))
 
-    def goes_on(self, before: tuple[str, int, int], after: tuple[str, int, int]) -> bool:
+    def goes_on(self, before: Place, after: Place) -> bool:
         """Whether these frames came by two connections, and the first one went on with the stream behind the second frame."""
         one, other = self._of.get(before), self._of.get(after)
         return one is not None and other is not None and one != other and self._last[one] > after[2]
@@ -46,10 +51,10 @@ class Log:
         found = AdminClient(self._config).list_topics(timeout=_TIMEOUT_S).topics
         return sorted(name for name in found if name.startswith(self._prefix))
 
-    def letters(self) -> tuple[list[bytes], set[tuple[str, int, int]]]:
+    def letters(self) -> tuple[list[bytes], set[Place]]:
         """Values of all dead letters, and the places of the raw records they come from (a producer's come from none)."""
         values: list[bytes] = []
-        places: set[tuple[str, int, int]] = set()
+        places: set[Place] = set()
         for topic in self.topics():
             if topic.endswith(".dlq"):
                 for message in self._read(topic):
@@ -79,6 +84,24 @@ class Log:
                         place = topic, message.partition() or 0, message.offset() or 0
                         found.hear(*place, message.key() or b"", said["channel"], said["connection"])
         return found
+
+    def around(self, doubted: list[tuple[Place, Place]]) -> Iterator[str]:
+        """The raw records of the instruments at these places, from a little before the first to a little behind the second: a line of JSON each."""
+        for topic in sorted({before[0] for before, _ in doubted}):
+            spans = [(before, after) for before, after in doubted if before[0] == topic]
+            kept = list(self._read(topic))
+            keys = {(one.partition(), one.offset()): one.key() for one in kept}
+            for message in kept:
+                partition, offset = message.partition() or 0, message.offset() or 0
+                if any(
+                    before[1] == partition
+                    and before[2] - _AROUND <= offset <= after[2] + _AROUND
+                    and keys[before[1:]] == message.key()
+                    for before, after in spans
+                ):
+                    said = {name: value.decode() for name, value in message.headers() or []}
+                    frame = (message.value() or b"").decode(errors="backslashreplace")
+                    yield json.dumps({"place": [topic, partition, offset], **said, "frame": frame})
 
     def delete(self) -> None:
         """All topics of the run."""

@@ -87,7 +87,7 @@ def run(
 ) -> Result:
     """The schedule of ``seed`` on a running platform. ``watch`` is called about once a second meanwhile.
 
-    The logs of the parts are kept under ``keep`` where something is wrong.
+    The logs of the parts, and the raw records around what is doubted, are kept under ``keep`` where something is wrong.
     """
     steps = schedule(seed, seconds, processes_live=processes_live)
     result = Result(seed, steps)
@@ -110,6 +110,8 @@ def run(
             result.verdict.problems += stage.exchanges.problems()
             stage.fleet.end()
             _judge(stage, tables, log, result)
+            if doubted := result.verdict.doubted:
+                (folder / "doubted.jsonl").write_text("\n".join(log.around(doubted)), encoding="utf-8")
         except (StuckError, AssertionError) as error:
             result.verdict.problems.append(str(error))
         except Exception:  # noqa: BLE001  whatever it is, the schedule has to be told with it

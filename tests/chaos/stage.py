@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -77,6 +78,8 @@ class Stage:
         self._opened = ExitStack()
         self._outages: dict[str, float] = {}
         self._lock = threading.Lock()
+        self._restarting: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        """Of each server: it is not stopped while it starts."""
         self._producers = producers(seed)
         self.halted_s = float("inf")
         """When nobody ordered any more, seconds since the epoch."""
@@ -329,8 +332,8 @@ class Stage:
         self._command("subscribe", market, symbol)
 
     def _command(self, *words: str) -> None:
-        """``bookmill <words>``, again until it can be done: what it needs may be away."""
-        deadline_s = time.monotonic() + _EXCUSED_S
+        """``bookmill <words>``, again until it can be done: what it needs may be away, and is not there at once when it is back."""
+        began_s = time.monotonic()
         while True:
             done = subprocess.run(
                 [sys.executable, "-m", "bookmill", *words],
@@ -341,7 +344,9 @@ class Stage:
             )
             if done.returncode == 0:
                 return
-            if done.returncode != 1 or "Traceback" in done.stderr or time.monotonic() > deadline_s:
+            with self._lock:
+                back_s = max(began_s, self._outages.get(self._platform.kafka.key, began_s))
+            if done.returncode != 1 or "Traceback" in done.stderr or time.monotonic() > back_s + _EXCUSED_S:
                 raise StuckError(f"bookmill {' '.join(words)} says {done.returncode}: {done.stderr[-1000:]}")
             time.sleep(_COMMAND_AGAIN_S)
 
@@ -356,8 +361,8 @@ class Stage:
                 self._outages[what] = time.monotonic()
 
     def _restart(self, part: Part, seconds: float, *, kill: bool) -> None:
-        began_s = time.monotonic()
-        with self._away(part.key):
+        with self._restarting[part.key], self._away(part.key):
+            began_s = time.monotonic()
             (part.kill if kill else part.stop)()
             time.sleep(seconds)
             part.start()

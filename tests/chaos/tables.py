@@ -9,7 +9,10 @@ from urllib.parse import urlencode
 
 from tests.chaos.truth import Side
 
-__all__ = ["BookRow", "Entry", "Tables", "TradeRow"]
+__all__ = ["BookRow", "Entry", "Place", "Tables", "TradeRow"]
+
+Place = tuple[str, int, int]
+"""Of a raw record: topic, partition, offset."""
 
 _NULL = r"\N"
 _PLACES = 18
@@ -38,8 +41,8 @@ class BookRow:
     asks: Side
     receive_s: float = 0.0
     """When the frame that made it so was received, seconds since the epoch."""
-    place: tuple[str, int, int] = ("", 0, 0)
-    """Topic, partition and offset of that raw record."""
+    place: Place = ("", 0, 0)
+    """That raw record."""
 
 
 @dataclass(frozen=True, slots=True)

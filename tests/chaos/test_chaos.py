@@ -289,7 +289,9 @@ def test_no_gap_is_needed_where_another_connection_takes_over_and_the_first_goes
             voices.hear("raw", 0, offset, b"BTCUSDT", b"books", b"a" if offset < 4 else b"b")
         if goes_on:
             voices.hear("raw", 0, 7, b"BTCUSDT", b"books", b"a")
-        assert (not _ledger(_course(*_TEN), rows, [], voices=voices)) == goes_on
+        verdict = judge_ledger(_course(*_TEN), rows, [], halted_s=99.0, voices=voices)
+        assert (not verdict.problems) == goes_on
+        assert verdict.doubted == ([] if goes_on else [(("raw", 0, 3), ("raw", 0, 4))])
 
 
 def test_changes_of_one_moment_of_the_exchanges_are_one_row_however_late_the_second_is_told() -> None:
@@ -328,6 +330,8 @@ def test_gaps_are_closed_at_the_end_and_those_of_trades_filled() -> None:
     [problem] = _ledger(truths, rows, [_gap()])
     assert "not filled" in problem
     assert not _ledger(truths, rows, [_gap(complete=True)])
+    assert not _ledger(truths, rows, [_gap(first_id=1, last_id=1001)]), "more than the exchange tells"
+    assert _ledger(truths, rows, [_gap(first_id=1, last_id=1000)])
 
 
 # The proxy.
