@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -10,7 +11,17 @@ from confluent_kafka.admin import AdminClient
 from bookmill.errors import UnavailableError
 from bookmill.settings import KafkaSettings
 
-__all__ = ["client_config", "require_reachable"]
+__all__ = ["READ_AHEAD", "READ_AHEAD_BYTES", "client_config", "require_reachable"]
+
+READ_AHEAD_BYTES = 16 * 1024 * 1024
+READ_AHEAD: Mapping[str, int] = {
+    "queued.max.messages.kbytes": READ_AHEAD_BYTES // 1024,
+    # A second by default: much longer than it takes to work off a full queue.
+    "fetch.queue.backoff.ms": 20,
+    "fetch.max.bytes": 4 * 1024 * 1024,
+    "max.partition.fetch.bytes": 1024 * 1024,
+}
+"""What the library fetches ahead for a consumer, 64 MiB and more by default, stays bounded by this."""
 
 
 def client_config(settings: KafkaSettings, bootstrap_servers: str) -> dict[str, Any]:

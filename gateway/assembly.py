@@ -9,7 +9,7 @@ from confluent_kafka import Consumer
 
 from bookmill.addresses import Addresses, resolve
 from bookmill.archive import Archive
-from bookmill.kafka import client_config
+from bookmill.kafka import READ_AHEAD, client_config
 from bookmill.kafka_watch import KafkaWatch
 from bookmill.parts import running
 from bookmill.settings import Settings
@@ -21,7 +21,7 @@ from gateway.context import Context, now_micros
 from gateway.control import Control
 from gateway.dependencies import Dependencies
 from gateway.failures import Failure
-from gateway.feed import QUEUE_KIB, Feed
+from gateway.feed import Feed
 from gateway.keys import KeyRing, keys_file
 from gateway.live import LiveState
 from gateway.measuring import Requests
@@ -134,11 +134,7 @@ def _consumer_config(settings: Settings, addresses: Addresses, watch: KafkaWatch
         "error_cb": watch.on_error,
         "stats_cb": watch.on_statistics,
         "statistics.interval.ms": 5000,
-        "queued.max.messages.kbytes": QUEUE_KIB,
-        # A second by default: much longer than it takes to work off a full queue.
-        "fetch.queue.backoff.ms": 20,
+        **READ_AHEAD,
         "queued.min.messages": 10_000,
-        "fetch.max.bytes": 4 * 1024 * 1024,
-        "max.partition.fetch.bytes": 1024 * 1024,
         "fetch.wait.max.ms": 100,
     }

@@ -19,17 +19,15 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from bookmill.backoff import Backoff
 from bookmill.buffers import Buffer
 from bookmill.errors import UnavailableError
+from bookmill.kafka import READ_AHEAD_BYTES
 from bookmill.kafka_watch import KafkaWatch
 from gateway.arrival import Arrival, Arrivals
 from gateway.live import LiveState
 from gateway.reading import Look, Places, high_marks, places
 
-__all__ = ["QUEUE_KIB", "Feed"]
+__all__ = ["Feed"]
 
 _log = structlog.get_logger(__name__)
-
-QUEUE_KIB = 16 * 1024
-"""What the library may fetch ahead."""
 
 _BATCH = 50
 """The loop takes so many events at once: a millisecond or two in which it answers nobody, and as long as the first of them waits for the
@@ -121,7 +119,7 @@ class Feed:
     def buffers(self) -> list[Buffer]:
         """In the way of an event."""
         return [
-            Buffer("fetched bytes", self.watch.queued_bytes, QUEUE_KIB * 1024),
+            Buffer("fetched bytes", self.watch.queued_bytes, READ_AHEAD_BYTES),
             Buffer("events for the loop", self._handed - self._taken, _BATCH * _BATCHES),
         ]
 

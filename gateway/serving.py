@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import socket
 import sys
@@ -15,6 +14,7 @@ import uvicorn
 import uvloop
 
 from bookmill.errors import ConfigurationError, PortInUseError, UnavailableError
+from bookmill.memory import kept_small
 from bookmill.settings import GatewaySettings, Settings
 from gateway.app import create_app
 from gateway.assembly import prepare
@@ -42,12 +42,9 @@ def run(settings: Settings) -> None:
         # The feed decodes beside the loop: an answer does not wait long for its turn.
         sys.setswitchinterval(_SWITCH_S)
         server = GatewayServer(uvicorn_config(context), context)
-        # Events come and go by the thousand and hold no cycles.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
         _log.info("gateway is served", address=address_of(settings.gateway, listening))
-        uvloop.run(server.serve(sockets=doors(listening)))
+        with kept_small(50_000):
+            uvloop.run(server.serve(sockets=doors(listening)))
     if context.failure.error is not None:
         raise UnavailableError(
             f"The gateway stopped: {context.failure.error or type(context.failure.error).__name__}."

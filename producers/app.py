@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import difflib
 import functools
-import gc
 import secrets
 import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -15,6 +14,7 @@ import structlog
 
 from bookmill.addresses import resolve
 from bookmill.errors import ConfigurationError
+from bookmill.memory import kept_small
 from bookmill.settings import MarketSettings, Settings
 from bookmill.status import StatusServer
 from producers.control import ControlReader, Request
@@ -163,10 +163,9 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    _spare_collecting()
     try:
         control.start()
-        with StatusServer(part, settings.status, settings.data_dir):
+        with kept_small(100_000), StatusServer(part, settings.status, settings.data_dir):
             beside = [writer.run(), log.writer.run(), part.loop.run(), part.readers.run()]
             leave = None
             if sharing is not None:
@@ -201,13 +200,6 @@ def _receiver(
             sharing.subscriptions.hear(request)
 
     return receive
-
-
-def _spare_collecting() -> None:
-    """Frames come and go by the thousand and hold no cycles: looking for cycles among them is time lost."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
 
 
 async def _until(

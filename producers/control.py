@@ -21,7 +21,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 from bookmill.errors import UnavailableError
-from bookmill.kafka import client_config
+from bookmill.kafka import READ_AHEAD, client_config
 from bookmill.settings import KafkaSettings
 from schemas.catalogue import CONTROL_REQUESTS
 from venues.interface import TradeSpan
@@ -75,6 +75,7 @@ class ControlReader:
         self._consumer = Consumer(
             {
                 **client_config(settings, bootstrap_servers),
+                **READ_AHEAD,
                 "group.id": f"{settings.topic_prefix}bookmill-producer",  # asked for by the library; never joined
                 "enable.auto.commit": False,
                 "auto.offset.reset": "latest",

@@ -15,7 +15,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from bookmill.errors import FrameError
-from bookmill.kafka import client_config
+from bookmill.kafka import READ_AHEAD, client_config
 from bookmill.settings import KafkaSettings, ProducerSettings
 from schemas.catalogue import CONTROL_SUBSCRIPTIONS
 from schemas.subscriptions import Desired, decode, group_of
@@ -70,6 +70,7 @@ class SubscriptionReader:
         self._consumer = Consumer(
             {
                 **client_config(settings, bootstrap_servers),
+                **READ_AHEAD,
                 **static,
                 "client.id": producer_id,
                 "group.id": group_of(settings, producer.group),

@@ -9,6 +9,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from bookmill.errors import UnavailableError
+from bookmill.kafka import READ_AHEAD
 
 __all__ = ["Follower", "read", "write"]
 
@@ -27,6 +28,7 @@ class Follower:
         self._consumer = Consumer(
             {
                 **config,
+                **READ_AHEAD,
                 "group.id": f"{topic}.reader",  # asked for by the library; never joined
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,

@@ -9,13 +9,11 @@ from typing import Any
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from bookmill.buffers import Buffer, buffer_metrics, buffer_statistics
+from bookmill.kafka import READ_AHEAD_BYTES
 from bookmill.kafka_watch import KafkaWatch
 from sinks.loader import Loader
 
-__all__ = ["QUEUE_KIB", "SinkPart"]
-
-QUEUE_KIB = 16 * 1024
-"""What the library may fetch ahead."""
+__all__ = ["SinkPart"]
 
 _DESCRIPTIONS = {
     "batches": "Batches dealt with.",
@@ -86,5 +84,5 @@ class SinkPart:
 
     def _buffers(self) -> Iterable[Buffer]:
         """In the way of an event."""
-        yield Buffer("fetched bytes", self._kafka.queued_bytes, QUEUE_KIB * 1024)
+        yield Buffer("fetched bytes", self._kafka.queued_bytes, READ_AHEAD_BYTES)
         yield from self._loader.buffers()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,9 @@ from confluent_kafka import Consumer
 
 from bookmill.addresses import Addresses, resolve
 from bookmill.errors import ConfigurationError
-from bookmill.kafka import client_config
+from bookmill.kafka import READ_AHEAD, client_config
 from bookmill.kafka_watch import KafkaWatch
+from bookmill.memory import kept_small
 from bookmill.settings import Settings
 from bookmill.status import StatusServer
 from schemas import admin, registry
@@ -23,7 +23,7 @@ from schemas.catalogue import TABLE_TOPICS, Topic, dead_letters
 from sinks.client import Store, connect
 from sinks.dead_letters import DeadLetters
 from sinks.loader import Loader
-from sinks.part import QUEUE_KIB, SinkPart
+from sinks.part import SinkPart
 from sinks.tables import create_tables, create_views
 from sinks.writer import Writer
 from sinks.writer_schemas import WriterSchemas
@@ -66,10 +66,6 @@ def run(settings: Settings) -> None:
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    # Records come and go by the thousand and hold no cycles: looking for cycles among them took a third of the time.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 100)
     watch = KafkaWatch()
     config = _consumer_config(settings, addresses, group, watch)
     with ThreadPoolExecutor(_WRITERS, thread_name_prefix="writer") as executor:
@@ -82,7 +78,8 @@ def run(settings: Settings) -> None:
             stopping=stopping,
             watch=watch,
         )
-        with StatusServer(SinkPart(loader, watch), settings.status, settings.data_dir):
+        # More often than that took a third of the time.
+        with kept_small(200_000), StatusServer(SinkPart(loader, watch), settings.status, settings.data_dir):
             loader.run()
 
 
@@ -122,13 +119,8 @@ def _consumer_config(
         "session.timeout.ms": session_timeout_ms,
         # A rebalance is heard of by heartbeat, however long a session may last.
         "heartbeat.interval.ms": min(3000, session_timeout_ms // 4),
-        # What is read ahead stays bounded.
-        "queued.max.messages.kbytes": QUEUE_KIB,
-        # A second by default: much longer than it takes to work off a full queue.
-        "fetch.queue.backoff.ms": 20,
+        **READ_AHEAD,
         "queued.min.messages": 20_000,
-        "fetch.max.bytes": 4 * 1024 * 1024,
-        "max.partition.fetch.bytes": 1024 * 1024,
         # Rows are stored by the second: there is no use in a fetch for each of them.
         "fetch.wait.max.ms": 250,
         "fetch.min.bytes": 256 * 1024,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import io
 from collections.abc import Callable
 
@@ -12,6 +11,7 @@ import structlog
 import uvloop
 
 from bookmill.errors import UnavailableError
+from bookmill.memory import kept_small
 from bookmill.settings import Settings
 from bookmill.status import StatusServer
 from streams.application import create_app, prepare
@@ -33,10 +33,8 @@ def serve(create: Callable[[], PartApp], settings: Settings) -> None:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     app = create()
-    # Books are millions of ints that make no cycles; looking through them for garbage every 700 events would cost 5 to 8 %.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    with StatusServer(app.part, settings.status, settings.data_dir):
+    # Books are millions of ints: looking through them for garbage every 700 events would cost 5 to 8 %.
+    with kept_small(50_000), StatusServer(app.part, settings.status, settings.data_dir):
         process = faust.Worker(
             app,
             loop=loop,

@@ -21,6 +21,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaExcepti
 from faust.types import TP
 
 from bookmill.errors import UnavailableError
+from bookmill.kafka import READ_AHEAD
 from streams import ranges
 from streams.checkpoints import Checkpoint, RawLog, read_one
 
@@ -84,7 +85,9 @@ def read_checkpoints(
     """
     found = Found()
     partitions = sorted({tp.partition for tp in raws})
-    consumer = Consumer({**config, "group.id": "bookmill-checkpoints", "enable.auto.commit": False})
+    consumer = Consumer(
+        {**config, **READ_AHEAD, "group.id": "bookmill-checkpoints", "enable.auto.commit": False}
+    )
     try:
         places = [TP(topic, partition) for partition in partitions]
         ends = ranges.offsets(consumer, [*places, *raws], OFFSET_END)

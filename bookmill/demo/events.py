@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from bookmill.demo.offsets import Offsets
 from bookmill.errors import UnavailableError
-from bookmill.kafka import client_config
+from bookmill.kafka import READ_AHEAD, client_config
 from bookmill.settings import KafkaSettings
 
 __all__ = ["Distinct", "count_distinct"]
@@ -50,8 +50,12 @@ def count_distinct(
     distinct = Distinct(since)
     left = {key: end for key, end in ends.items() if starts.get(key, 0) < end}
     consumer = Consumer(
-        client_config(settings, bootstrap_servers)
-        | {"group.id": f"bookmill-count-{uuid.uuid4().hex[:8]}", "enable.auto.commit": False}
+        {
+            **client_config(settings, bootstrap_servers),
+            **READ_AHEAD,
+            "group.id": f"bookmill-count-{uuid.uuid4().hex[:8]}",
+            "enable.auto.commit": False,
+        }
     )
     try:
         consumer.assign([TopicPartition(*key, starts.get(key, 0)) for key in left])

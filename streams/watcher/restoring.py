@@ -27,6 +27,7 @@ from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
 from bookmill.errors import UnavailableError
+from bookmill.kafka import READ_AHEAD
 from streams import ranges
 from streams.watcher.judging import Packed, unpack
 
@@ -177,7 +178,7 @@ def _patiently(ask: Callable[[], T]) -> T:
 
 
 def _consumer(config: Mapping[str, Any], group: str) -> Consumer:
-    return Consumer({**config, "group.id": group, "enable.auto.commit": False})
+    return Consumer({**config, **READ_AHEAD, "group.id": group, "enable.auto.commit": False})
 
 
 def _committed(consumer: Consumer, tps: Collection[TP]) -> dict[TP, tuple[int, str]]:

@@ -1,0 +1,46 @@
+"""What a part that runs for long does with memory: it looks for garbage seldom, and gives back what it does not need."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["kept_small"]
+
+_EVERY_S = 30.0
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+"""Of the GNU C library, which keeps what was freed for later; others have none."""
+
+
+@contextmanager
+def kept_small(after: int, *, every_s: float = _EVERY_S) -> Iterator[None]:
+    """While this lasts circles are looked for once there are ``after`` new objects more, and among the objects there are now never.
+
+    Records and events come and go by the thousand and make no circles: looking for some is lost time. Errors do. One that a library
+    keeps in a variable of the function it went through holds all that this function and its callers had in hand: in a sink, the rows
+    of every insert that failed. So all that is new is looked through once in ``every_s``, in a thread, and what is free is given back
+    to the system; that takes some milliseconds.
+    """
+    thresholds, stopping = gc.get_threshold(), threading.Event()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(after, 20, 100)
+    thread = threading.Thread(target=_give_back, args=(stopping, every_s), name="memory", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
+def _give_back(stopping: threading.Event, every_s: float) -> None:
+    while not stopping.wait(every_s):
+        gc.collect()
+        if _trim is not None:
+            _trim(0)
