@@ -261,6 +261,11 @@ class KrakenFeed:
     def _checksum(self) -> int:
         return checksum(*self.book(), self.price, self.quantity)
 
+    @property
+    def book_ms(self) -> int:
+        """The time of the book's last change."""
+        return self._book_micros // 1000
+
     def _next_micros(self) -> int:
         """Times of a book never repeat; those of a clock that was set back go back with it."""
         micros = self.now_ms() * 1000 + self.now_ms() % 997

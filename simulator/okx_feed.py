@@ -122,8 +122,8 @@ class OkxFeed:
         self.figures.second(day)
         self._seconds += 1
         self.scenarios.second(time_ms)
-        if time_ms - self._told_ms >= self._heartbeat_ms and self.seq >= 0:
-            self.tell([], [], self.seq)
+        if time_ms - self._told_ms >= self._heartbeat_ms:
+            self.heartbeat()
         for name, row in self._rows.items():
             if self._seconds % _EVERY_S.get(name, 1) == 0:
                 self._publish(name, row)
@@ -161,6 +161,11 @@ class OkxFeed:
             channel.publish(self._book_frame("update", bids, asks, before, seq))
         else:
             _count_unsent(channel)
+
+    def heartbeat(self) -> None:
+        """Publish an update that changes nothing."""
+        if self.seq >= 0:
+            self.tell([], [], self.seq)
 
     def overlay(self, bids: Mapping[int, int]) -> None:
         """Publish bids of an auction, or what is there in their place: they take an id of their own."""

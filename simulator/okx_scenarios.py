@@ -41,8 +41,7 @@ class Scenarios:
 
     def heartbeat(self) -> None:
         """Send a frame without a change now: seqId and prevSeqId are the last seqId."""
-        if self._feed.seq >= 0:
-            self._feed.tell([], [], self._feed.seq)
+        self._feed.heartbeat()
 
     def maintenance(self, to: int = 3) -> None:
         """A frame without a change now; the next change counts from ``to`` on (documents: 10, 15, 15, 3, 5)."""

@@ -52,6 +52,9 @@ class _Course:
     def __init__(self, truth: Truth) -> None:
         self.began_s: list[float] = []
         self.stamps_ms: list[int] = []
+        self.last_s: list[float] = []
+        self.last_ms: list[int] = []
+        """When each was told for the last time: what changes nothing that is seen is told too, and is a row."""
         self.of_book: list[int] = []
         self._places: dict[int, list[int]] = {}
         last = None
@@ -60,6 +63,10 @@ class _Course:
                 last = book
                 self.began_s.append(truth.moments[number])
                 self.stamps_ms.append(truth.stamps_ms[number])
+                self.last_s.append(truth.moments[number])
+                self.last_ms.append(truth.stamps_ms[number])
+            elif number not in truth.asked:
+                self.last_s[-1], self.last_ms[-1] = truth.moments[number], truth.stamps_ms[number]
             place = len(self.began_s) - 1
             self.of_book.append(place)
             places = self._places.setdefault(book, [])
@@ -80,8 +87,8 @@ class _Course:
             following = place + 1
             while following < len(self.began_s):
                 found.add(following)
-                apart_s = self.began_s[following] - self.began_s[following - 1]
-                if apart_s > _ONE_INTERVAL_S and self.stamps_ms[following] != self.stamps_ms[place]:
+                apart_s = self.began_s[following] - self.last_s[following - 1]
+                if apart_s > _ONE_INTERVAL_S and self.stamps_ms[following] != self.last_ms[place]:
                     break
                 following += 1
         return found

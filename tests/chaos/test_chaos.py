@@ -302,6 +302,15 @@ def test_changes_of_one_moment_of_the_exchanges_are_one_row_however_late_the_sec
         assert (not _ledger({truth.name: truth}, _stored(0, 1, 3), [])) == whole
 
 
+def test_a_change_within_the_moment_in_which_the_book_before_was_told_once_more_is_no_row() -> None:
+    for again, whole in ((True, True), (False, False)):
+        truth = Truth("binance.spot.BTC-USDT", instrument("BTC-USDT"))
+        for price, at_s, stamp_ms in ((0, 10.0, 100), (0, 10.09, 9000), (1, 10.1, 9000), (2, 10.2, 9100)):
+            if again or stamp_ms != 9000 or price:
+                truth.see([(price, 1)], [(1000, 1)], at_s, stamp_ms)
+        assert (not _ledger({truth.name: truth}, _stored(0, 2), [])) == whole
+
+
 def test_a_book_that_went_there_and_back_unseen_was_not_whole() -> None:
     [problem] = _ledger(_course(0, 1, 2, 3, 1, 4), _stored(0, 1, 4), [])
     assert "not whole" in problem

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from simulator.feed import Level
@@ -159,13 +160,18 @@ class Witness:
     def _overhear_book(self, feed: Any, truth: Truth) -> None:
         real: Callable[..., None] = feed.depth
 
-        def overheard(*batch: Any) -> None:
+        def told(tell: Callable[..., None], *what: Any) -> None:
             before = feed.truth()  # as of the batch before this one
             truth.see(before.bids, before.asks, *self._batches.get(truth.name, ()))
-            self._batches[truth.name] = time.time(), feed.time_ms
-            real(*batch)
+            at_s = time.time()
+            tell(*what)
+            # Kraken's times of a book go on in the least steps while its clock is behind them.
+            stamp_ms = feed.book_ms if hasattr(feed, "book_ms") else feed.time_ms
+            self._batches[truth.name] = at_s, stamp_ms
 
-        feed.depth = overheard
+        feed.depth = partial(told, real)
+        if hasattr(feed, "heartbeat"):
+            feed.heartbeat = partial(told, feed.heartbeat)  # OKX tells an unchanged book as well
 
     @staticmethod
     def _overhear_rest(book: LiveBook, truth: Truth) -> None:
