@@ -1,41 +1,86 @@
-"""Whether Kafka is within reach, for health. librdkafka tells of broken connections, not whether that matters, or is over."""
+"""Whether Kafka is within reach. librdkafka tells of broken connections, not whether that matters, or is over; nor that it is lost itself."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
-__all__ = ["KafkaWatch"]
+from bookmill.errors import UnavailableError
 
+__all__ = ["KafkaWatch", "KnownBrokers"]
+
+_STATISTICS_MS = 5000
+_LOST_AFTER = 2
+"""Statistics in a row. While Kafka is away its brokers are known all the same, as not connected."""
+_REAL = {"configured", "learned"}
 _AGAIN_S = 2.0
 _TIMEOUT_S = 0.5
 _SUSPICIOUS = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT}
 
 
-class KafkaWatch:
-    """``problem`` is empty while all is well; ``on_error`` is the consumer's error callback, ``on_statistics`` that of its statistics.
+class KnownBrokers:
+    """Whether a librdkafka client still knows a broker. It is made with ``config``, and polled.
+
+    A broker that stops may answer with a list of brokers in which it is no more. If it was the only one, and its connection breaks
+    before that is looked at, the client forgets it together with the addresses it was given, and does nothing ever after, without an
+    error (librdkafka issue 5301). Only a new client helps: the process ends with a sentence, and whoever watches over it starts it anew.
+    """
+
+    def __init__(self) -> None:
+        self._without = 0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the client's configuration needs: it tells statistics, inside a poll."""
+        return {
+            "stats_cb": lambda text: self._note(json.loads(text)),
+            "statistics.interval.ms": _STATISTICS_MS,
+        }
+
+    def require(self) -> None:
+        """Raise :class:`UnavailableError` where the client is lost for good."""
+        if self._without >= _LOST_AFTER:
+            raise UnavailableError(
+                "A Kafka client knows no broker any more, and will not look for one.",
+                hint="Start this part again.",
+            )
+
+    def _note(self, said: Mapping[str, Any]) -> None:
+        known = any(broker.get("source") in _REAL for broker in said.get("brokers", {}).values())
+        self._without = 0 if known else self._without + 1
+
+
+class KafkaWatch(KnownBrokers):
+    """The same of a consumer that lives long, and whether a broker answers it: ``problem`` is empty while all is well.
 
     ``queued_bytes`` have been fetched and wait in the library's queue.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self.problem = ""
         self.queued_bytes = 0
         self._clock = clock
         self._suspicion = ""
         self._look_at_s = 0.0
 
+    @property
+    def config(self) -> dict[str, Any]:
+        """The same, and its errors."""
+        return {**super().config, "error_cb": self.on_error}
+
     def on_error(self, error: KafkaError) -> None:
         """Called by librdkafka, inside a poll."""
         if error.code() in _SUSPICIOUS:
             self._suspicion = error.str()
 
-    def on_statistics(self, text: str) -> None:
-        """Called by librdkafka once in a while, inside a poll."""
-        topics = json.loads(text).get("topics", {})
+    def _note(self, said: Mapping[str, Any]) -> None:
+        super()._note(said)
+        topics = said.get("topics", {})
         # There is one queue for all partitions; each of them tells the length of it.
         self.queued_bytes = max(
             (
@@ -47,7 +92,8 @@ class KafkaWatch:
         )
 
     def look(self, consumer: Consumer) -> None:
-        """After an error, see now and then whether a broker answers, until one does."""
+        """After an error, see now and then whether a broker answers, until one does. Raises as :meth:`require`."""
+        self.require()
         if not self._suspicion or self._clock() < self._look_at_s:
             return
         self._look_at_s = self._clock() + _AGAIN_S

@@ -131,9 +131,7 @@ def _consumer_config(settings: Settings, addresses: Addresses, watch: KafkaWatch
         "enable.auto.offset.store": False,
         # For a partition whose records were deleted, or that was made anew.
         "auto.offset.reset": "earliest",
-        "error_cb": watch.on_error,
-        "stats_cb": watch.on_statistics,
-        "statistics.interval.ms": 5000,
+        **watch.config,
         **READ_AHEAD,
         "queued.min.messages": 10_000,
         "fetch.wait.max.ms": 100,

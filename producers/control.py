@@ -22,6 +22,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext, Se
 
 from bookmill.errors import UnavailableError
 from bookmill.kafka import READ_AHEAD, client_config
+from bookmill.kafka_watch import KnownBrokers
 from bookmill.settings import KafkaSettings
 from schemas.catalogue import CONTROL_REQUESTS
 from venues.interface import TradeSpan
@@ -72,10 +73,12 @@ class ControlReader:
         self._receive = receive
         self._deserialize = AvroDeserializer(registry, CONTROL_REQUESTS.schema_text)
         self._stopping = threading.Event()
+        self.brokers = KnownBrokers()
         self._consumer = Consumer(
             {
                 **client_config(settings, bootstrap_servers),
                 **READ_AHEAD,
+                **self.brokers.config,
                 "group.id": f"{settings.topic_prefix}bookmill-producer",  # asked for by the library; never joined
                 "enable.auto.commit": False,
                 "auto.offset.reset": "latest",

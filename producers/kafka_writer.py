@@ -20,6 +20,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from bookmill.buffers import Buffer
 from bookmill.errors import UnavailableError
 from bookmill.kafka import client_config
+from bookmill.kafka_watch import KnownBrokers
 from bookmill.settings import KafkaSettings
 from schemas.catalogue import MAX_MESSAGE_BYTES
 
@@ -65,6 +66,7 @@ class KafkaWriter:
         self._overflow: deque[tuple[str, bytes | None, bytes | None, Headers]] = deque()
         """Records librdkafka had no room for, in order: one or two a writer, because all wait then."""
         self._acknowledged = acknowledged
+        self._brokers = KnownBrokers()
         self._producer = Producer(
             {
                 **client_config(settings, bootstrap_servers),
@@ -81,6 +83,7 @@ class KafkaWriter:
                 "delivery.report.only.error": acknowledged is None,
                 "on_delivery": self._reported,
                 "error_cb": self._on_error,
+                **self._brokers.config,
             }
         )
         self._produce = self._producer.produce
@@ -118,6 +121,7 @@ class KafkaWriter:
         while True:
             await asyncio.sleep(_POLL_S)
             self.serve()
+            self._brokers.require()
             if self._fatal:
                 raise UnavailableError(
                     f"Kafka ends the producer: {self._fatal.str()}.",

@@ -16,6 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from bookmill.errors import FrameError
 from bookmill.kafka import READ_AHEAD, client_config
+from bookmill.kafka_watch import KnownBrokers
 from bookmill.settings import KafkaSettings, ProducerSettings
 from schemas.catalogue import CONTROL_SUBSCRIPTIONS
 from schemas.subscriptions import Desired, decode, group_of
@@ -67,10 +68,12 @@ class SubscriptionReader:
         self._stopping = threading.Event()
         session_ms = int(producer.session_timeout_s * 1000)
         static = {"group.instance.id": producer.instance_id} if producer.instance_id else {}
+        self.brokers = KnownBrokers()
         self._consumer = Consumer(
             {
                 **client_config(settings, bootstrap_servers),
                 **READ_AHEAD,
+                **self.brokers.config,
                 **static,
                 "client.id": producer_id,
                 "group.id": group_of(settings, producer.group),

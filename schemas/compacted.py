@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from bookmill.errors import UnavailableError
 from bookmill.kafka import READ_AHEAD
+from bookmill.kafka_watch import KnownBrokers
 
 __all__ = ["Follower", "read", "write"]
 
@@ -25,10 +26,12 @@ class Follower:
 
     def __init__(self, config: Mapping[str, Any], topic: str) -> None:
         self._topic = topic
+        self._brokers = KnownBrokers()
         self._consumer = Consumer(
             {
                 **config,
                 **READ_AHEAD,
+                **self._brokers.config,
                 "group.id": f"{topic}.reader",  # asked for by the library; never joined
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
@@ -50,6 +53,7 @@ class Follower:
     def poll(self, timeout_s: float) -> Message | None:
         """The next record; None where none came."""
         message = self._consumer.poll(timeout_s)
+        self._brokers.require()
         if message is None:
             return None
         error = message.error()

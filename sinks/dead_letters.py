@@ -29,15 +29,14 @@ class DeadLetters:
 
     def __init__(self, settings: KafkaSettings, bootstrap_servers: str, *, connector: str) -> None:
         self._connector = connector
-        self._producer = Producer(
-            {
-                **client_config(settings, bootstrap_servers),
-                "enable.idempotence": True,
-                "acks": "all",
-                "delivery.timeout.ms": int(_FLUSH_S * 1000),
-                "compression.type": "lz4",
-            }
-        )
+        self._config = {
+            **client_config(settings, bootstrap_servers),
+            "enable.idempotence": True,
+            "acks": "all",
+            "delivery.timeout.ms": int(_FLUSH_S * 1000),
+            "compression.type": "lz4",
+        }
+        self._producer = Producer(self._config)
 
     def write(self, letters: Sequence[tuple[Message, BookmillError]]) -> None:
         """Write all of ``letters`` (record and what was wrong with it) and wait until Kafka has them.
@@ -60,6 +59,9 @@ class DeadLetters:
             reason = failures[0].str() if failures else f"{left} are not acknowledged"
             self._producer.purge()
             self._producer.flush(1.0)
+            self._producer = Producer(
+                self._config
+            )  # one that has lost its brokers would never find them again
             raise UnavailableError(f"Kafka does not take dead letters: {reason}.")
         first, wrong = letters[0]
         _log.warning(

@@ -105,9 +105,7 @@ def _consumer_config(
         **client_config(settings.kafka, addresses.kafka),
         "group.id": group,
         **({"group.instance.id": instance_id} if instance_id else {}),
-        "error_cb": watch.on_error,
-        "stats_cb": watch.on_statistics,
-        "statistics.interval.ms": 5000,
+        **watch.config,
         # Offsets are said with a text of our own, when a batch is certain: never by the library.
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,

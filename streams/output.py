@@ -14,6 +14,7 @@ from typing import Any
 from confluent_kafka import KafkaError, Message, Producer
 
 from bookmill.errors import UnavailableError
+from bookmill.kafka_watch import KnownBrokers
 from schemas.catalogue import MAX_MESSAGE_BYTES
 from streams.emitter import OutgoingEvent
 
@@ -59,6 +60,7 @@ class Output:
         self._failure: KafkaError | None = None
         self.waits = 0
         """Times a full buffer made the worker wait."""
+        self._brokers = KnownBrokers()
         self._producer = Producer(
             {
                 **config,
@@ -74,6 +76,7 @@ class Output:
                 "message.max.bytes": MAX_MESSAGE_BYTES,
                 "message.timeout.ms": 0,
                 "error_cb": self._on_error,
+                **self._brokers.config,
             }
         )
 
@@ -107,8 +110,9 @@ class Output:
         self.poll()
 
     def poll(self) -> None:
-        """Serve reports; raises :class:`UnavailableError` when a write has failed for good."""
+        """Serve reports; raises :class:`UnavailableError` when a write has failed for good, or never will be done."""
         self._producer.poll(0)
+        self._brokers.require()
         if self._failure is not None:
             raise UnavailableError(f"Kafka does not store what the worker writes: {self._failure.str()}.")
 

@@ -10,6 +10,8 @@ import stamina
 from confluent_kafka import KafkaException, Message, TopicPartition
 from faust.types import TP
 
+from bookmill.kafka_watch import KnownBrokers
+
 __all__ = ["offsets", "records"]
 
 _TIMEOUT_S = 30.0
@@ -40,15 +42,21 @@ def records(
     consumer: Any,
     begins: Mapping[TP, int],
     ends: Mapping[TP, int],
+    *,
+    brokers: KnownBrokers,
     stopping: threading.Event | None = None,
 ) -> Iterator[Message]:
-    """All that stands from ``begins`` up to ``ends``, each partition in order. With ``stopping`` set it ends soon. Raises KafkaException."""
+    """All that stands from ``begins`` up to ``ends``, each partition in order. With ``stopping`` set it ends soon.
+
+    Raises KafkaException, and :class:`UnavailableError` where the consumer is lost, which ``brokers`` watch.
+    """
     left = _unread(begins, ends)
     consumer.assign([TopicPartition(tp.topic, tp.partition, at) for tp, at in left.items()])
     while left and not (stopping and stopping.is_set()):
         # It waits for so many records or the time: asking for more than there are, as compaction leaves it, costs all of it.
         wanted = sum(ends[tp] - at for tp, at in left.items())
         found = consumer.consume(min(_MOST, wanted), timeout=_POLL_S)
+        brokers.require()
         for record in found:
             _require_good(record)
             tp, offset = TP(record.topic() or "", record.partition() or 0), record.offset() or 0

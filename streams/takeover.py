@@ -22,6 +22,7 @@ from faust.types import TP
 
 from bookmill.errors import UnavailableError
 from bookmill.kafka import READ_AHEAD
+from bookmill.kafka_watch import KnownBrokers
 from streams import ranges
 from streams.checkpoints import Checkpoint, RawLog, read_one
 
@@ -85,8 +86,15 @@ def read_checkpoints(
     """
     found = Found()
     partitions = sorted({tp.partition for tp in raws})
+    brokers = KnownBrokers()
     consumer = Consumer(
-        {**config, **READ_AHEAD, "group.id": "bookmill-checkpoints", "enable.auto.commit": False}
+        {
+            **config,
+            **READ_AHEAD,
+            **brokers.config,
+            "group.id": "bookmill-checkpoints",
+            "enable.auto.commit": False,
+        }
     )
     try:
         places = [TP(topic, partition) for partition in partitions]
@@ -95,7 +103,8 @@ def read_checkpoints(
         logs: dict[int, dict[str, RawLog]] = {partition: {} for partition in partitions}
         for tp, incarnation in raws.items():
             logs[tp.partition][tp.topic] = RawLog(incarnation, ends[tp])
-        for record in ranges.records(consumer, begins, {place: ends[place] for place in places}, stopping):
+        reached = {place: ends[place] for place in places}
+        for record in ranges.records(consumer, begins, reached, brokers=brokers, stopping=stopping):
             found.take(record, logs[record.partition() or 0])
     except KafkaException as error:
         raise UnavailableError(f"The checkpoints in {topic} cannot be read: {error}.") from error

@@ -11,7 +11,7 @@ __all__ = ["SCALE", "ScaledNumbers", "plain_text", "signed"]
 
 _LIMIT = 10**38
 _LONGEST = 1000
-_MEMORY = 1 << 15
+_MEMORY = 1 << 14
 _SHIFTS: tuple[int, ...] = tuple(10 ** (SCALE - places) for places in range(SCALE + 1))
 """What an int of all digits is multiplied by, by digits after the point."""
 
@@ -20,7 +20,7 @@ class ScaledNumbers(dict[str, int]):
     """Scaled int by decimal text: ``scaled["0.10"] == scaled["0.1"] == 10**17``.
 
     The same texts come again and again (prices near the top, the zero quantity in each of its spellings), so each is
-    read once and remembered; past 32,768 texts the memory is emptied and starts again. A larger one would be hit more
+    read once and remembered; past 16,384 texts the memory is emptied and starts again. A larger one would be hit more
     often and cost more: past the processor's caches finding a number takes as long as reading it. Raises
     :class:`FrameError` for what is no number, is negative, has more than 18 digits after the point or more than 38 in all.
     """

@@ -28,6 +28,7 @@ from faust.types import TP
 
 from bookmill.errors import UnavailableError
 from bookmill.kafka import READ_AHEAD
+from bookmill.kafka_watch import KnownBrokers
 from streams import ranges
 from streams.watcher.judging import Packed, unpack
 
@@ -123,7 +124,8 @@ def restore(
     ``tops`` and ``checkpoints``: these topics, with prefix; ``incarnations``: Kafka's ids of the topics rules are held against.
     """
     found = Restored()
-    consumer = _consumer(config, group)
+    brokers = KnownBrokers()
+    consumer = _consumer({**config, **brokers.config}, group)
     try:
         found.committed = _patiently(lambda: _committed(consumer, tps))
         found.ends = ranges.offsets(consumer, list(tps), OFFSET_END)
@@ -133,7 +135,7 @@ def restore(
         ends = ranges.offsets(consumer, places, OFFSET_END)
         ends |= {tp: min(found.committed[tp][0], ends[tp]) for tp in of_tops}
         found.tops = {tp: [] for tp in of_tops}
-        for record in ranges.records(consumer, begins, ends):
+        for record in ranges.records(consumer, begins, ends, brokers=brokers):
             tp = TP(record.topic() or "", record.partition() or 0)
             if tp.topic == tops:
                 found.tops[tp].append(record)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError, KafkaException
+import json
+import time
 
-from bookmill.kafka_watch import KafkaWatch
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from bookmill.errors import UnavailableError
+from bookmill.kafka_watch import KafkaWatch, KnownBrokers
 
 
 class Cluster:
@@ -57,10 +62,50 @@ def test_other_errors_say_nothing_about_reach() -> None:
 
 def test_what_the_library_has_fetched_ahead_is_known() -> None:
     watch = KafkaWatch()
-    watch.on_statistics(
+    told = watch.config["stats_cb"]
+    told(
         '{"topics": {"trades": {"partitions": {"0": {"fetchq_size": 700}, "1": {"fetchq_size": 700}, "-1": {"fetchq_size": 0}}},'
         ' "spreads": {"partitions": {"0": {"fetchq_size": 700}}}}}'
     )
     assert watch.queued_bytes == 700  # all of them wait in one queue
-    watch.on_statistics("{}")
+    told("{}")
     assert watch.queued_bytes == 0
+
+
+def _statistics(*sources: str) -> str:
+    return json.dumps({"brokers": {str(number): {"source": source} for number, source in enumerate(sources)}})
+
+
+def test_a_client_that_knows_no_broker_any_more_is_lost() -> None:
+    brokers = KnownBrokers()
+    told = brokers.config["stats_cb"]
+    for sources in (
+        ["configured", "internal"],
+        ["internal", "logical"],
+        ["internal", "learned"],
+        ["internal"],
+    ):
+        told(_statistics(*sources))
+        brokers.require()
+    told(_statistics("internal"))
+    with pytest.raises(UnavailableError, match="knows no broker any more"):
+        brokers.require()
+
+
+def test_a_client_whose_broker_is_away_is_not_lost() -> None:
+    brokers, statistics = KnownBrokers(), []
+    tell = brokers.config["stats_cb"]
+
+    def told(text: str) -> None:
+        statistics.append(json.loads(text))
+        tell(text)
+
+    producer = Producer(
+        {"bootstrap.servers": "127.0.0.1:1", "log_level": 2, "stats_cb": told, "statistics.interval.ms": 20}
+    )
+    until_s = time.monotonic() + 10
+    while len(statistics) < 10 and time.monotonic() < until_s:
+        producer.poll(0.05)
+        brokers.require()
+    assert len(statistics) >= 10
+    assert {broker["source"] for broker in statistics[-1]["brokers"].values()} == {"configured"}
