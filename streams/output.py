@@ -7,6 +7,7 @@ written to each partition answers for those before it. That costs one callback a
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -56,7 +57,11 @@ class Deliveries:
 class Output:
     """Writes events, dead letters and checkpoints. A write that fails for good raises at the next call: the worker restarts."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._awaited = 0
+        """Reports."""
+        self._stored_s = 0.0
         self._failure: KafkaError | None = None
         self.waits = 0
         """Times a full buffer made the worker wait."""
@@ -83,6 +88,11 @@ class Output:
     def __len__(self) -> int:
         return len(self._producer)
 
+    @property
+    def stalled_s(self) -> float:
+        """For how long nothing has been stored of what waits; 0 where nothing waits."""
+        return self._clock() - self._stored_s if self._awaited else 0.0
+
     async def write(
         self,
         topic: str,
@@ -93,6 +103,9 @@ class Output:
         """Write ``records`` (not empty) in order; ``stored`` is called when the last of them is."""
         produce: Callable[..., None] = self._producer.produce
         last = len(records) - 1
+        if not self._awaited:
+            self._stored_s = self._clock()
+        self._awaited += 1
         for position, (key, value, headers) in enumerate(records):
             callback = self._reporter(stored) if position == last else None
             while True:
@@ -122,7 +135,9 @@ class Output:
 
     def _reporter(self, stored: Callable[[], None]) -> Callable[[KafkaError | None, Message], None]:
         def report(error: KafkaError | None, _: Message) -> None:
+            self._awaited -= 1
             if error is None:
+                self._stored_s = self._clock()
                 stored()
             else:
                 self._failure = error

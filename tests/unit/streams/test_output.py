@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from streams.output import Deliveries
+import asyncio
+
+from streams.output import Deliveries, Output
 
 
 def test_the_position_moves_over_the_stored_prefix_only() -> None:
@@ -24,3 +26,14 @@ def test_a_batch_without_events_is_stored_at_once_but_in_its_turn() -> None:
     assert deliveries.position == 9
     deliveries.expect(12, 0)
     assert deliveries.position == 12
+
+
+def test_what_kafka_does_not_take_is_known_by_how_long_it_waits() -> None:
+    now_s = [100.0]
+    output = Output({"bootstrap.servers": "127.0.0.1:1", "log_level": 2}, lambda: now_s[0])
+    assert output.stalled_s == 0
+    record: tuple[bytes, None, list[tuple[str, bytes]]] = (b"BTCUSDT", None, [])
+    for after_s in (0.0, 5.0, 12.0):
+        now_s[0] = 100.0 + after_s
+        asyncio.run(output.write("trades", 0, [record], lambda: None))
+        assert output.stalled_s == after_s
