@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from bookmill.errors import UnavailableError
 
-__all__ = ["KafkaWatch", "KnownBrokers"]
+__all__ = ["KafkaWatch", "KnownBrokers", "let_go"]
+
+_log = structlog.get_logger(__name__)
 
 _STATISTICS_MS = 5000
 _LOST_AFTER = 2
@@ -27,7 +31,8 @@ class KnownBrokers:
 
     A broker that stops may answer with a list of brokers in which it is no more. If it was the only one, and its connection breaks
     before that is looked at, the client forgets it together with the addresses it was given, and does nothing ever after, without an
-    error (librdkafka issue 5301). Only a new client helps: the process ends with a sentence, and whoever watches over it starts it anew.
+    error (librdkafka issue 5301). Only a new client helps. A part whose work goes through it ends with a sentence, and whoever watches over
+    it starts it anew; one that can spare it for a moment puts another in its place (:func:`let_go`).
     """
 
     def __init__(self) -> None:
@@ -41,9 +46,14 @@ class KnownBrokers:
             "statistics.interval.ms": _STATISTICS_MS,
         }
 
+    @property
+    def lost(self) -> bool:
+        """Whether the client is lost for good."""
+        return self._without >= _LOST_AFTER
+
     def require(self) -> None:
-        """Raise :class:`UnavailableError` where the client is lost for good."""
-        if self._without >= _LOST_AFTER:
+        """Raise :class:`UnavailableError` where it is."""
+        if self.lost:
             raise UnavailableError(
                 "A Kafka client knows no broker any more, and will not look for one.",
                 hint="Start this part again.",
@@ -52,6 +62,12 @@ class KnownBrokers:
     def _note(self, said: Mapping[str, Any]) -> None:
         known = any(broker.get("source") in _REAL for broker in said.get("brokers", {}).values())
         self._without = 0 if known else self._without + 1
+
+
+def let_go(consumer: Consumer, what: str) -> None:
+    """Another takes the place of a lost consumer, which reads ``what``. It is closed beside: it may wait for brokers to say good-bye to."""
+    _log.warning("a Kafka client knows no broker any more, another takes its place", reads=what)
+    threading.Thread(target=consumer.close, name="lost client", daemon=True).start()
 
 
 class KafkaWatch(KnownBrokers):

@@ -14,7 +14,6 @@ import structlog
 
 from bookmill.addresses import resolve
 from bookmill.errors import ConfigurationError
-from bookmill.kafka_watch import KnownBrokers
 from bookmill.memory import kept_small
 from bookmill.settings import MarketSettings, Settings
 from bookmill.status import StatusServer
@@ -36,7 +35,6 @@ __all__ = ["chosen_markets", "run"]
 _log = structlog.get_logger(__name__)
 
 _FLUSH_S = 25.0
-_LOOK_S = 1.0
 _METADATA_BUFFER = 20_000
 
 
@@ -169,12 +167,10 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
         control.start()
         with kept_small(100_000), StatusServer(part, settings.status, settings.data_dir):
             beside = [writer.run(), log.writer.run(), part.loop.run(), part.readers.run()]
-            leave, watched = None, [control.brokers]
+            leave = None
             if sharing is not None:
                 beside.append(sharing.run())
-                watched.append(sharing.reader.brokers)
                 leave = functools.partial(sharing.leave, hurrying)
-            beside.append(_require(watched))
             await _until(stopping, list(markets.values()), beside, leave)
             _log.info("stopping", in_flight=writer.in_flight)
             await asyncio.to_thread(writer.close, _FLUSH_S)
@@ -204,13 +200,6 @@ def _receiver(
             sharing.subscriptions.hear(request)
 
     return receive
-
-
-async def _require(brokers: Sequence[KnownBrokers]) -> None:
-    while True:
-        await asyncio.sleep(_LOOK_S)
-        for each in brokers:
-            each.require()
 
 
 async def _until(

@@ -22,7 +22,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext, Se
 
 from bookmill.errors import UnavailableError
 from bookmill.kafka import READ_AHEAD, client_config
-from bookmill.kafka_watch import KnownBrokers
+from bookmill.kafka_watch import KnownBrokers, let_go
 from bookmill.settings import KafkaSettings
 from schemas.catalogue import CONTROL_REQUESTS
 from venues.interface import TradeSpan
@@ -73,17 +73,16 @@ class ControlReader:
         self._receive = receive
         self._deserialize = AvroDeserializer(registry, CONTROL_REQUESTS.schema_text)
         self._stopping = threading.Event()
-        self.brokers = KnownBrokers()
-        self._consumer = Consumer(
-            {
-                **client_config(settings, bootstrap_servers),
-                **READ_AHEAD,
-                **self.brokers.config,
-                "group.id": f"{settings.topic_prefix}bookmill-producer",  # asked for by the library; never joined
-                "enable.auto.commit": False,
-                "auto.offset.reset": "latest",
-            }
-        )
+        self._next: dict[int, int] = {}
+        """Where each partition is read next."""
+        self._config = {
+            **client_config(settings, bootstrap_servers),
+            **READ_AHEAD,
+            "group.id": f"{settings.topic_prefix}bookmill-producer",  # asked for by the library; never joined
+            "enable.auto.commit": False,
+            "auto.offset.reset": "latest",
+        }
+        self._brokers, self._consumer = self._connect()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
     def start(self) -> None:
@@ -92,12 +91,10 @@ class ControlReader:
             partitions = (
                 self._consumer.list_topics(self._topic, timeout=_TIMEOUT_S).topics[self._topic].partitions
             )
-            now = []
             for number in partitions:
                 place = TopicPartition(self._topic, number)
-                _, end = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
-                now.append(TopicPartition(self._topic, number, end))
-            self._consumer.assign(now)
+                _, self._next[number] = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+            self._assign()
         except KafkaException as error:
             raise UnavailableError(f"Kafka does not give {self._topic}: {error.args[0].str()}.") from error
         self._thread.start()
@@ -112,6 +109,11 @@ class ControlReader:
     def _run(self) -> None:
         while not self._stopping.is_set():
             message = self._consumer.poll(_POLL_S)
+            if self._brokers.lost:
+                let_go(self._consumer, "control requests")
+                self._brokers, self._consumer = self._connect()
+                self._assign()
+                continue
             if message is None:
                 continue
             if error := message.error():
@@ -119,10 +121,18 @@ class ControlReader:
                 _log.warning("control requests cannot be read", reason=self.problem)
                 continue
             self.problem = ""
+            self._next[message.partition() or 0] = (message.offset() or 0) + 1
             request = self._decode(message)
             if request is not None:
                 self.read += 1
                 self._receive(request)
+
+    def _connect(self) -> tuple[KnownBrokers, Consumer]:
+        brokers = KnownBrokers()
+        return brokers, Consumer({**self._config, **brokers.config})
+
+    def _assign(self) -> None:
+        self._consumer.assign([TopicPartition(self._topic, number, at) for number, at in self._next.items()])
 
     def _decode(self, message: Message) -> Request | None:
         context = SerializationContext(self._topic, MessageField.VALUE)

@@ -16,7 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from bookmill.errors import FrameError
 from bookmill.kafka import READ_AHEAD, client_config
-from bookmill.kafka_watch import KnownBrokers
+from bookmill.kafka_watch import KnownBrokers, let_go
 from bookmill.settings import KafkaSettings, ProducerSettings
 from schemas.catalogue import CONTROL_SUBSCRIPTIONS
 from schemas.subscriptions import Desired, decode, group_of
@@ -68,31 +68,26 @@ class SubscriptionReader:
         self._stopping = threading.Event()
         session_ms = int(producer.session_timeout_s * 1000)
         static = {"group.instance.id": producer.instance_id} if producer.instance_id else {}
-        self.brokers = KnownBrokers()
-        self._consumer = Consumer(
-            {
-                **client_config(settings, bootstrap_servers),
-                **READ_AHEAD,
-                **self.brokers.config,
-                **static,
-                "client.id": producer_id,
-                "group.id": group_of(settings, producer.group),
-                "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": session_ms,
-                "heartbeat.interval.ms": session_ms // _HEARTBEAT_PART,
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "topic.metadata.refresh.interval.ms": 30_000,
-            }
-        )
+        self._config = {
+            **client_config(settings, bootstrap_servers),
+            **READ_AHEAD,
+            **static,
+            "client.id": producer_id,
+            "group.id": group_of(settings, producer.group),
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": session_ms,
+            "heartbeat.interval.ms": session_ms // _HEARTBEAT_PART,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "topic.metadata.refresh.interval.ms": 30_000,
+        }
+        self._brokers, self._consumer = self._connect()
         self._thread = threading.Thread(target=self._run, name="subscriptions", daemon=True)
 
     def start(self) -> None:
         """Join the group."""
-        self._consumer.subscribe(
-            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
+        self._subscribe()
         self._thread.start()
 
     @property
@@ -114,8 +109,27 @@ class SubscriptionReader:
                 message = self._consumer.poll(_POLL_S)
                 if message is not None:
                     self._take(message)
+                if self._brokers.lost:
+                    self._join_anew()
         finally:
             self._consumer.close()
+
+    def _connect(self) -> tuple[KnownBrokers, Consumer]:
+        brokers = KnownBrokers()
+        return brokers, Consumer({**self._config, **brokers.config})
+
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def _join_anew(self) -> None:
+        """With another client. What was ours is so until the group says whose it is, as after any silence."""
+        lost, held = self._consumer, self.partitions | self._reading.keys()
+        self._missed |= self._forget([TopicPartition(self._topic, number) for number in held])
+        self._brokers, self._consumer = self._connect()
+        let_go(lost, "subscriptions")
+        self._subscribe()
 
     def _take(self, message: Message) -> None:
         number, error = message.partition() or 0, message.error()
@@ -169,6 +183,8 @@ class SubscriptionReader:
             self._listener.taken(gone)
 
     def _on_revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        if consumer is not self._consumer:  # a lost one ends
+            return
         numbers = self._forget(places)
         try:
             consumer.incremental_unassign(places)
@@ -178,6 +194,8 @@ class SubscriptionReader:
 
     def _on_lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """Kafka has not heard us for too long. That may be Kafka itself, and then nobody else collects: we go on."""
+        if consumer is not self._consumer:
+            return
         self._missed |= self._forget(places)
         try:
             consumer.incremental_unassign(places)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from bookmill.kafka_watch import KnownBrokers
 from bookmill.settings import KafkaSettings, ProducerSettings
 from producers.subscription_reader import SubscriptionReader
 from schemas.subscriptions import Desired, SubscriptionStore
@@ -63,6 +64,13 @@ class FakeConsumer:
     """Takes assignments."""
 
     assigned: set[int] = field(default_factory=set)
+    topics: list[str] = field(default_factory=list)
+
+    def subscribe(self, topics: list[str], **_: Any) -> None:
+        self.topics += topics
+
+    def close(self) -> None:
+        pass
 
     def incremental_assign(self, places: Iterable[TopicPartition]) -> None:
         self.assigned |= {place.partition for place in places}
@@ -101,7 +109,10 @@ class World:
 def world() -> Iterator[World]:
     said = Said()
     reader = SubscriptionReader(KafkaSettings(), ProducerSettings(), "127.0.0.1:1", "me", said)
-    yield World(reader, said)
+    reader._consumer.close()
+    world = World(reader, said)
+    reader._consumer = cast("Consumer", world.consumer)
+    yield world
     reader.stop()
 
 
@@ -158,3 +169,24 @@ def test_what_kafka_says_is_a_problem_until_it_is_read_again(world: World) -> No
     assert world.reader.problem
     world.end(0)
     assert world.reader.problem == ""
+
+
+def test_a_client_that_is_lost_is_replaced_and_moves_nothing_until_the_group_answers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.assign(0, 1, 2)
+    world.read(0, BTC)
+    world.end(0)
+    world.end(1)
+    lost, world.consumer = world.consumer, FakeConsumer()
+    monkeypatch.setattr(world.reader, "_connect", lambda: (KnownBrokers(), world.consumer))
+    world.reader._join_anew()
+    assert world.consumer.topics == ["control.subscriptions"]
+    world.reader._on_revoke(cast("Consumer", lost), [TopicPartition("t", 0)])
+    world.reader._on_lost(cast("Consumer", lost), [TopicPartition("t", 1)])
+    assert len(world.said.all) == 2
+    world.assign(0)
+    assert world.said.all[2:] == [("taken", [1, 2])]
+    world.read(0, BTC)
+    world.end(0)
+    assert world.said.all[3:] == [("given", 0, {BTC.key: BTC})]
