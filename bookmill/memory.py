@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 __all__ = ["kept_small"]
 
 _EVERY_S = 30.0
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 """Of the GNU C library, which keeps what was freed for later; others have none."""
 
 
@@ -22,7 +23,7 @@ def kept_small(after: int, *, every_s: float = _EVERY_S) -> Iterator[None]:
     Records and events come and go by the thousand and make no circles: looking for some is lost time. Errors do. One that a library
     keeps in a variable of the function it went through holds all that this function and its callers had in hand: in a sink, the rows
     of every insert that failed. So all that is new is looked through once in ``every_s``, in a thread, and what is free is given back
-    to the system; that takes some milliseconds.
+    to the system.
     """
     thresholds, stopping = gc.get_threshold(), threading.Event()
     gc.collect()

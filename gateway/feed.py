@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -177,7 +178,9 @@ class Feed:
             self._measure(consumer)
             if now_s >= partitions_at_s and not self.watch.problem:
                 partitions_at_s = now_s + _NEW_PARTITIONS_S
-                self._begin(consumer)
+                # Kafka may be away, which the watch tells: waiting here for it, nothing would tell of a client that is lost.
+                with suppress(UnavailableError):
+                    self._assign(consumer)
 
     def _events(self, messages: Sequence[Message]) -> list[Arrival]:
         found: list[Arrival] = []

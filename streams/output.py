@@ -22,6 +22,7 @@ from streams.emitter import OutgoingEvent
 __all__ = ["BUFFER_MESSAGES", "Deliveries", "Output"]
 
 BUFFER_MESSAGES = 100_000
+_STALLED_S = 10.0
 _BUFFER_KIB = 64 * 1024
 
 
@@ -89,9 +90,12 @@ class Output:
         return len(self._producer)
 
     @property
-    def stalled_s(self) -> float:
-        """For how long nothing has been stored of what waits; 0 where nothing waits."""
-        return self._clock() - self._stored_s if self._awaited else 0.0
+    def problem(self) -> str:
+        """Says for how long nothing has been stored of what waits; empty while that is not for long."""
+        stalled_s = self._clock() - self._stored_s if self._awaited else 0.0
+        if stalled_s <= _STALLED_S:
+            return ""
+        return f"Kafka has taken nothing for {stalled_s:.0f} s: {len(self)} records wait."
 
     async def write(
         self,

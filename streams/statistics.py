@@ -45,7 +45,6 @@ _BOOK_COUNTERS = (
     "losses",
 )
 _LATE_RECORDS = 1_000_000
-_STALLED_S = 10.0
 _NO_TOP: Top = (None, None, None, None)
 
 
@@ -64,9 +63,8 @@ class WorkerPart:
     def health(self) -> dict[str, str]:
         """Behind by more than a million records, events that Kafka does not take, or books that wait for a snapshot."""
         problems = {}
-        stalled_s, waits = self._mill.output.stalled_s, len(self._mill.output)
-        if stalled_s > _STALLED_S:
-            problems["kafka"] = f"Kafka has taken nothing for {stalled_s:.0f} s: {waits} records wait."
+        if problem := self._mill.output.problem:
+            problems["kafka"] = problem
         lag = self._lag()
         if lag > _LATE_RECORDS:
             problems["lag"] = f"{lag} raw records behind"

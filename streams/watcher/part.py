@@ -43,8 +43,10 @@ class WatcherPart:
         self._fetched = fetched
 
     def health(self) -> dict[str, str]:
-        """Far behind, or rules that cannot be followed."""
+        """Far behind, events that Kafka does not take, or rules that cannot be followed."""
         problems = {}
+        if problem := self._watch.output.problem:
+            problems["kafka"] = problem
         lag = self._lag()
         if lag > _LATE_RECORDS:
             problems["lag"] = f"{lag} records behind"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import urllib.error
@@ -11,6 +12,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +21,7 @@ from embedded.platform import Platform
 from simulator.instruments import instrument
 from tests.chaos.judgement import judge_books, judge_ids, judge_letters, judge_tops, judge_trades
 from tests.chaos.ledger import judge_ledger
-from tests.chaos.letters import Voices
+from tests.chaos.letters import Log, Voices
 from tests.chaos.memory import change
 from tests.chaos.proxy import Proxy
 from tests.chaos.run import run
@@ -300,6 +302,18 @@ def test_changes_of_one_moment_of_the_exchanges_are_one_row_however_late_the_sec
         for number, stamp_ms in enumerate(stamps):
             truth.see([(number, 1)], [(1000, 1)], 10 + number / 10, stamp_ms)
         assert (not _ledger({truth.name: truth}, _stored(0, 1, 3), [])) == whole
+
+
+def test_the_raw_records_around_a_doubt_are_those_of_its_instrument(monkeypatch: pytest.MonkeyPatch) -> None:
+    def record(offset: int) -> SimpleNamespace:
+        key = b"ETHUSDT" if offset % 2 else b"BTCUSDT"
+        told = {"partition": 3, "offset": offset, "key": key, "value": b"\xff", "headers": [("kind", b"ws")]}
+        return SimpleNamespace(**{name: lambda value=value: value for name, value in told.items()})
+
+    monkeypatch.setattr(Log, "_read", lambda *_: map(record, range(2000)))
+    found = [json.loads(line) for line in Log("127.0.0.1:1", "").around([(("raw", 3, 800), ("raw", 3, 810))])]
+    assert [one["place"][2] for one in found] == list(range(300, 1311, 2))
+    assert found[0] == {"place": ["raw", 3, 300], "kind": "ws", "frame": "\\xff"}
 
 
 def test_a_change_within_the_moment_in_which_the_book_before_was_told_once_more_is_no_row() -> None:

@@ -92,6 +92,14 @@ def test_a_client_that_knows_no_broker_any_more_is_lost() -> None:
         brokers.require()
 
 
+def test_whoever_looks_is_told_that_the_client_is_lost() -> None:
+    watch = KafkaWatch()
+    for _ in range(2):
+        watch.config["stats_cb"](_statistics("logical"))
+    with pytest.raises(UnavailableError, match="knows no broker any more"):
+        watch.look(Cluster())  # type: ignore[arg-type]
+
+
 def test_a_client_whose_broker_is_away_is_not_lost() -> None:
     brokers, statistics = KnownBrokers(), []
     tell = brokers.config["stats_cb"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from bookmill.errors import UnavailableError
 from bookmill.settings import KafkaSettings
 from producers.kafka_writer import KafkaWriter
 from producers.stream import Stream
@@ -95,6 +97,13 @@ def test_a_frame_that_kafka_refuses_for_good_is_written_down_as_missing() -> Non
     assert written == [(b"undelivered", [("receive_time_ns", b"1"), ("kind", b"lost")])]
     writer.write("raw", b"BTCUSDT", b"too large", [("kind", b"snapshot")])
     assert (len(written), writer.failed) == (1, 2)
+
+
+def test_a_kafka_client_that_is_lost_ends_the_producer() -> None:
+    writer = KafkaWriter(KafkaSettings(), "127.0.0.1:1", buffer_messages=10)
+    writer._brokers._without = 2
+    with pytest.raises(UnavailableError, match="knows no broker"):
+        asyncio.run(asyncio.wait_for(writer.run(), 5))
 
 
 def test_only_who_brings_a_stream_says_that_it_stopped(writer: FakeWriter) -> None:

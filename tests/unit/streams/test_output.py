@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from bookmill.errors import UnavailableError
 from streams.output import Deliveries, Output
 
 
@@ -31,9 +34,17 @@ def test_a_batch_without_events_is_stored_at_once_but_in_its_turn() -> None:
 def test_what_kafka_does_not_take_is_known_by_how_long_it_waits() -> None:
     now_s = [100.0]
     output = Output({"bootstrap.servers": "127.0.0.1:1", "log_level": 2}, lambda: now_s[0])
-    assert output.stalled_s == 0
+    assert not output.problem
     record: tuple[bytes, None, list[tuple[str, bytes]]] = (b"BTCUSDT", None, [])
     for after_s in (0.0, 5.0, 12.0):
         now_s[0] = 100.0 + after_s
         asyncio.run(output.write("trades", 0, [record], lambda: None))
-        assert output.stalled_s == after_s
+        assert ("nothing for 12 s" in output.problem) == (after_s == 12.0)
+
+
+def test_a_client_that_is_lost_ends_the_worker() -> None:
+    output = Output({"bootstrap.servers": "127.0.0.1:1", "log_level": 2})
+    output.poll()
+    output._brokers._without = 2
+    with pytest.raises(UnavailableError, match="knows no broker"):
+        output.poll()
