@@ -45,10 +45,9 @@ def run(settings: Settings) -> None:
         _log.info("gateway is served", address=address_of(settings.gateway, listening))
         with kept_small(50_000):
             uvloop.run(server.serve(sockets=doors(listening)))
-    if context.failure.error is not None:
-        raise UnavailableError(
-            f"The gateway stopped: {context.failure.error or type(context.failure.error).__name__}."
-        ) from context.failure.error
+    if (error := context.failure.error) is not None:
+        text = (str(error) or type(error).__name__).removesuffix(".")
+        raise UnavailableError(f"The gateway stopped: {text}.") from error
     _log.info("gateway stopped")
 
 

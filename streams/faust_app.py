@@ -28,6 +28,10 @@ class PartApp(faust.App):
     refused: RefusedError | None = None
     """Why it has stopped of its own accord."""
 
+    def _crash(self, reason: BaseException) -> None:
+        # The first one counts: whatever that ends crashes after it, as cancelled.
+        super()._crash(self.crash_reason or reason)
+
 
 def app_options(
     settings: Settings,

@@ -46,12 +46,12 @@ def serve(create: Callable[[], PartApp], settings: Settings) -> None:
         )
         try:
             process.execute_from_commandline()
-        except SystemExit as ended:
-            if ended.code:
+        except (SystemExit, asyncio.CancelledError) as ended:
+            # Cancelled is the agent that a crash elsewhere ended.
+            if isinstance(ended, asyncio.CancelledError) or ended.code:
                 reason = app.crash_reason or process.crash_reason
-                raise UnavailableError(
-                    f"The {app.part.name} stopped: {reason or 'see the log above'}."
-                ) from reason
+                text = str(reason or "see the log above").removesuffix(".")
+                raise UnavailableError(f"The {app.part.name} stopped: {text}.") from reason
     if app.refused is not None:
         raise app.refused
     _log.info(f"{app.part.name} stopped")
