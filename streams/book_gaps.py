@@ -18,7 +18,7 @@ class BookGaps:
     def __init__(self, gaps: Gaps, emitter: Emitter) -> None:
         self._gaps = gaps
         self._emitter = emitter
-        self._noted: list[tuple[Loss, Cause] | Healing] = []
+        self._noted: list[tuple[Loss, Cause, int] | Healing] = []
         self.cause: Cause = "sequence"
         self.cause_at: int | None = None
         """Why changes after the one with this id may be missing, as the producer told."""
@@ -27,15 +27,15 @@ class BookGaps:
         """Changes may be missing from here on; only the next one shows it."""
         self.cause, self.cause_at = cause, last_id
 
-    def note_loss(self, synchronizer: Synchronizer) -> bool:
-        """Take notice of a loss; False where there was none."""
+    def note_loss(self, synchronizer: Synchronizer, whole_micros: int) -> bool:
+        """Take notice of a loss; False where there was none. ``whole_micros``: what was told since then is not sure either, unless 0."""
         loss, synchronizer.loss = synchronizer.loss, None
         if loss is None:
             return False
         cause = cause_of(loss.reason)
         if cause in ("sequence", "restart") and self.cause_at == synchronizer.last_id:
             cause = self.cause
-        self._noted.append((loss, cause))
+        self._noted.append((loss, cause, whole_micros))
         return True
 
     def note_join(self, healed: Healing) -> None:
@@ -54,8 +54,9 @@ class BookGaps:
         gaps = self._gaps
         for noted in self._noted:
             if isinstance(noted, tuple):
-                loss, cause = noted
+                loss, cause, whole_micros = noted
                 since_micros = opened_micros if loss.since_micros is None else loss.since_micros
+                since_micros = min(since_micros, whole_micros or since_micros)
                 gap = Gap("", _STREAM, cause, since_micros, loss.expected, loss.seen)
                 gaps.book = gaps.open_gap(gap, exchange_micros, self._emitter, place)
             elif gaps.book is not None:
@@ -64,3 +65,13 @@ class BookGaps:
                 gaps.book = None
         self._noted.clear()
         return lost
+
+    def tell_past(
+        self, cause: Cause, since_micros: int, until_micros: int, exchange_micros: int | None, place: Place
+    ) -> None:
+        """Changes of a time that is over are missing: only now it shows. An image had made the book whole again."""
+        gap = Gap("", _STREAM, cause, since_micros, attempts=1)
+        self._gaps.open_gap(gap, exchange_micros, self._emitter, place)
+        self._gaps.close_gap(
+            gap, "image", exchange_micros, self._emitter, place, complete=True, closed_micros=until_micros
+        )

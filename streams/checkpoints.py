@@ -164,6 +164,7 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
         instrument.crossed_since_micros = checkpoint.crossed_since_micros
         instrument.crossed_by_image = checkpoint.crossed_by_image
         instrument.overlap.state = copy.deepcopy(checkpoint.overlap)  # it goes on from there
+        instrument.unsettled = instrument.owes
         live = instrument.synchronizer.phase is Phase.LIVE
         instrument.last_top = instrument.synchronizer.book.top() if checkpoint.joined and live else None
         count += live
@@ -186,7 +187,6 @@ def _restore_gaps(instrument: Instrument, checkpoint: Checkpoint) -> None:
     gaps.streams, gaps.times = checkpoint.stream_gaps, checkpoint.time_gaps
     instrument.book_gaps.cause, instrument.book_gaps.cause_at = checkpoint.book_cause
     instrument.received = checkpoint.received
-    instrument.unsettled = bool(gaps.streams)
     instrument.last_receive_micros = max(checkpoint.received.values(), default=0)
 
 

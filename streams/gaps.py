@@ -110,9 +110,11 @@ class Gaps:
         place: Place,
         *,
         complete: bool,
+        closed_micros: int | None = None,
     ) -> None:
-        """Say that it closes."""
-        emitter.gap(_state(gap, place[1], healed, complete=complete), exchange_micros, place)
+        """Say that it closes, or was closed at another time already."""
+        closed_micros = place[1] if closed_micros is None else closed_micros
+        emitter.gap(_state(gap, closed_micros, healed, complete=complete), exchange_micros, place)
 
     def open_trades(self, gap: Gap, exchange_micros: int | None, emitter: Emitter, place: Place) -> None:
         """One more gap of trades; too many of them, or one in too many pieces, and the oldest is given up."""

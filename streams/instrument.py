@@ -9,6 +9,7 @@ from bookmill.book import Book, Top
 from bookmill.settings import WorkerSettings
 from schemas.codec import SCALE
 from schemas.events import EventWriter, Reason, State
+from schemas.gap_events import Cause
 from streams.book_gaps import BookGaps
 from streams.book_updates import BookUpdates
 from streams.emitter import Emitter, Events, Place
@@ -155,7 +156,10 @@ class Instrument:
         if channel in venue.image_channels or (torn and channel in (*venue.book_channels, "snapshot")):
             followed = self.overlap.state.book
             if followed and reason not in _CHANGES_OF_HANDS and line_of(self.connection) != line_of(followed):
-                return  # the book is made of another's frames
+                # The book is made of another's frames: what is missing may be what was left out when it changed hands.
+                if line_of(self.connection) == line_of(self.overlap.state.left) and not torn:
+                    self._tell_left(cause, place)
+                return
             # Others may have brought frames since, which did not count.
             since_micros = self.overlap.state.book_micros or None
             self.overlap.follow(self.connection, place[1])
@@ -177,6 +181,8 @@ class Instrument:
         lost = self.book_gaps.settle(self.received.get(channel, place[1]), time_micros, place)
         if lost and self.updates:
             self.updates.lost(self.synchronizer.last_id, time_micros, place)
+        if self.overlap.fell_silent(place[1]):
+            self._tell_left("silent", place)
         if self._drift_micros is not None:
             sane = -self._tolerance_micros <= self._drift_micros <= self._tolerance_micros
             gaps.watch_time("book", time_micros, emitter, place, sane=sane)
@@ -187,13 +193,27 @@ class Instrument:
                 self.trades.resume(gap, place)
             else:
                 gaps.close_gap(gap, "resumed", None, emitter, place, complete=False)
-        self.unsettled = bool(gaps.streams)
+        self.unsettled = self.owes
+
+    @property
+    def owes(self) -> bool:
+        """Whether later records have something to say to the ledger that is due already."""
+        return bool(self.gaps.streams or self.overlap.state.left)
+
+    def _tell_left(self, cause: Cause, place: Place) -> None:
+        """The book has changed hands, and the connection before brought nothing after that: its last frames are missing."""
+        state = self.overlap.state
+        state.left = b""
+        time_micros = self.synchronizer.last_time_micros
+        self.book_gaps.tell_past(cause, state.left_micros, state.taken_micros, time_micros, place)
 
     def _kept(self, offset: int | None = None) -> None:
         """A change was not applied: the diff at ``offset`` waits or is old, and the book may just have been lost."""
         if self.synchronizer.pending == 1 and offset is not None:
             self.kept_from = offset
-        self.unsettled |= self.book_gaps.note_loss(self.synchronizer)
+        overlap = self.overlap.state
+        if self.book_gaps.note_loss(self.synchronizer, overlap.whole_micros):
+            self.unsettled, overlap.left = True, b""
 
     def _diff(self, diff: BookDiff, place: Place) -> None:
         overlap, offer = self.overlap, self.synchronizer.offer
@@ -225,6 +245,7 @@ class Instrument:
         if image.in_band and not self.overlap.meet(image, self.connection, place[1], synchronizer):
             synchronizer.lose("connection", since_micros=self.overlap.state.book_micros)
             self._kept()
+        self.unsettled |= bool(self.overlap.state.left)
         waited = synchronizer.phase is not Phase.LIVE
         if waited:
             self.overlap.state.told_id = 0

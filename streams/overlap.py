@@ -6,8 +6,11 @@ break:
 * a book follows one connection. Where images come in the stream, its frames alone count until another brings an image, or until it
   brings nothing for :data:`SILENT_MICROS` while another does (then the book is lost and wants an image): changes of two
   connections have no common order there. An image that is behind the book is told of once it has caught up. One that comes when the
-  followed connection has been silent for :data:`AHEAD_MICROS`, and shows another book, shows a loss too: nobody brought what lies between. Where changes are numbered by the exchange and images are asked of REST, whatever fits
-  is applied, whoever brings it; what is ahead of the book waits while the connection that is followed still delivers.
+  followed connection has been silent for :data:`AHEAD_MICROS`, and shows another book, shows a loss too: nobody brought what lies
+  between. One that comes sooner may show the same, if the connection that was followed brings nothing after it: that is known
+  :data:`SILENT_MICROS` later, or once its producer says that frames are missing. Where changes are numbered by the exchange and images
+  are asked of REST, whatever fits is applied, whoever brings it; what is ahead of the book waits while the connection that is followed
+  still delivers.
 * trades are known by their ids, best bids and asks by their update ids, liquidations by all they say.
 
 No clock: times are those at which producers received the frames.
@@ -56,6 +59,17 @@ class OverlapState(msgspec.Struct, array_like=True):
     told_id: int = 0
     """Where the book had been told when it went back to an image that is behind, 0: it is not behind; ``told_until`` at the latest."""
     told_until: int = 0
+    left: bytes = b""
+    """Was followed until another's image, received at ``taken_micros``, took its place, and has brought nothing since: what it would
+    have brought before may be missing. Empty: there is no such doubt."""
+    left_micros: int = 0
+    """When the one before the last image of another brought a change last."""
+    taken_micros: int = 0
+
+    @property
+    def whole_micros(self) -> int:
+        """Until when at least the book was whole, if it is lost now; 0: until its last change."""
+        return self.left_micros if self.left or self.told_id else 0
 
 
 class Overlap:
@@ -84,13 +98,30 @@ class Overlap:
         state = self.state
         if connection == state.book or not state.book or synchronizer.phase is not Phase.LIVE:
             return True
+        self._hear(connection)
         if micros - state.book_micros > AHEAD_MICROS:
             return _shows(image, synchronizer.book)
+        if state.left:
+            return False  # a second change of hands: nobody can tell any more what lies between
         then, now = synchronizer.last_time_micros, image.exchange_time_micros
         behind_micros = 0 if then is None or now is None else then - now
         if 0 < image.last_id < synchronizer.last_id and 0 <= behind_micros <= SILENT_MICROS:
+            state.left_micros = state.whole_micros or state.book_micros
             state.told_id, state.told_until = synchronizer.last_id, micros + SILENT_MICROS
+        elif line_of(connection) != line_of(state.book) and not _shows(image, synchronizer.book):
+            state.left_micros = state.whole_micros or state.book_micros
+            state.left, state.taken_micros = state.book, micros
         return True
+
+    def fell_silent(self, micros: int) -> bool:
+        """Whether the connection that was left would have brought something by now."""
+        return bool(self.state.left) and micros - self.state.taken_micros > SILENT_MICROS
+
+    def _hear(self, connection: bytes) -> None:
+        """A connection that is not followed brings something."""
+        state = self.state
+        if state.left and line_of(connection) == line_of(state.left):
+            state.left = b""
 
     def told(self, change: BookDiff | BookImage, micros: int) -> bool:
         """Whether a book that went back to an image has been told as it is now."""
@@ -105,6 +136,7 @@ class Overlap:
     ) -> Iterator[BookDiff]:
         """What of a change, and of those that waited, is to be offered to the book now; each before the next is asked for."""
         state = self.state
+        self._hear(connection)
         if not state.book or line_of(connection) == line_of(state.book):
             # One line hands over from connection to connection in order: what its new one brings follows on the old one's.
             self.follow(connection, micros)

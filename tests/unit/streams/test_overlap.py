@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -353,3 +354,57 @@ def test_an_image_after_a_silence_shows_a_loss_unless_the_book_is_the_same() -> 
         work = raw.process(numbered([*before, okx(image, B, 3000, image=True), okx(image + 1, B, 3100)]))
         assert ledger(work) == expected
         assert only(raw).synchronizer.phase is Phase.LIVE
+
+
+def spans(work: Work) -> list[tuple[str, int, int]]:
+    """Closed gaps of the book: cause, and both ends in ms since the start."""
+
+    def since_start(moment: datetime) -> int:
+        return round(moment.timestamp() * 1000) - START_NS // 10**6
+
+    found = [read(GAPS, value) for _, value, _ in work.events.gaps]
+    return [
+        (one["cause"], since_start(one["opened_time"]), since_start(one["closed_time"]))
+        for one in found
+        if one["stream"] == "book" and one["phase"] == "closed"
+    ]
+
+
+def lost(connection: str, at_ms: int) -> Record:
+    return by(connection, record(0, "books", b"disconnect", kind="lost", symbol="BTC-USDT"), at_ms=at_ms)
+
+
+HANDED_OVER = [okx(1, A, 0, image=True), okx(2, A, 100), okx(9, B, 700, image=True), okx(10, B, 900)]
+"""The book of the second producer's image is ahead by seven changes; whether the first one brings them is not known yet."""
+
+
+@pytest.mark.parametrize(
+    ("then", "expected"),
+    [
+        ([okx(11, B, 5600), okx(12, B, 5800)], [("silent", 100, 700)]),
+        ([okx(11, B, 5600), lost(A, 5650), okx(12, B, 5800)], [("disconnect", 100, 700)]),
+        ([lost(A, 1500), okx(11, B, 5600), okx(12, B, 9000)], [("disconnect", 100, 700)]),
+        ([okx(3, A, 950), lost(A, 1500), okx(11, B, 5600), okx(12, B, 9000)], []),
+        ([okx(11, B, 5600), okx(9, A, 5650), okx(12, B, 9000)], []),
+        ([lost(B, 1000), okx(15, B, 2000, image=True)], [("disconnect", 100, 2000)]),
+        ([okx(12, B, 1000), okx(15, B, 2000, image=True)], [("sequence", 100, 2000)]),
+        ([okx(15, "third-okx.spot-0.0", 1000, image=True)], [("silent", 100, 1000)]),
+        ([okx(13, A, 1000, image=True), okx(14, A, 1100), okx(11, B, 1200)], []),
+    ],
+)  # fmt: skip
+def test_a_connection_that_brings_nothing_after_it_was_left_may_have_missed_something_before(
+    then: list[Record], expected: list[tuple[str, int, int]]
+) -> None:
+    records = numbered([*HANDED_OVER, *then])
+    raw = partition(venue("okx", "spot"))
+    work = raw.process(records)
+    assert spans(work) == expected
+    assert only(raw).gaps.open == []
+    for cut in range(1, len(records)):  # whoever goes on from a checkpoint says the same
+        straight, taken_over = partition(venue("okx", "spot")), partition(venue("okx", "spot"))
+        straight.process(records[:cut])
+        checkpoint = read_one(pack(straight, only(straight)), logs(straight, straight.position))
+        assert checkpoint is not None
+        taken_over.position = cut
+        restore(taken_over, [checkpoint])
+        assert taken_over.process(records[cut:]).events == straight.process(records[cut:]).events
