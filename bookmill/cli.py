@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points, version
 import click
 
 from bookmill.errors import BookmillError
+from bookmill.memory import one_heap
 
 __all__ = ["cli", "main"]
 
@@ -61,6 +62,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line: a :class:`BookmillError` becomes one sentence on stderr and exit status 1."""
+    one_heap()
     try:
         cli(standalone_mode=False)
     except BookmillError as error:

@@ -1,4 +1,4 @@
-"""What a part that runs for long does with memory: it looks for garbage seldom, and gives back what it does not need."""
+"""What a part that runs for long does with memory: one heap, garbage looked for seldom, and what is not needed given back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["kept_small"]
+__all__ = ["kept_small", "one_heap"]
 
 _EVERY_S = 30.0
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+_library = ctypes.CDLL(None) if sys.platform == "linux" else None
+_trim = getattr(_library, "malloc_trim", None)
+_set = getattr(_library, "mallopt", None)
 """Of the GNU C library, which keeps what was freed for later; others have none."""
+_ARENA_MAX, _MMAP_THRESHOLD = -8, -3
+"""Its numbers of what can be set (``malloc.h``)."""
+_LARGE_BYTES = 128 * 1024
+
+
+def one_heap() -> None:
+    """Let all threads that are still to come share one heap; what is large has memory of its own, which goes back when it is freed.
+
+    The library would make eight heaps a processor, and put larger and larger blocks into them. An outage fills them all, and a few
+    bytes that stay keep the pages around them: parts grew with each outage by what no single one needed.
+    """
+    if _trim is not None and _set is not None:
+        _set(_ARENA_MAX, 1)
+        _set(_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 @contextmanager
