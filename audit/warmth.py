@@ -37,14 +37,15 @@ class Warmth:
                 self._trades[key] = position
 
     def _is_warm(self, key: bytes, instrument: Instrument) -> bool:
+        book = instrument.book
         if (
-            instrument.synchronizer.phase is not Phase.LIVE
-            or instrument.last_top is None
-            or instrument.crossed_since_micros is not None
+            book.synchronizer.phase is not Phase.LIVE
+            or book.last_top is None
+            or book.crossing.since_micros is not None
         ):
             self._joined_in.pop(key, None)
             return False
-        return instrument.bucket > self._joined_in.setdefault(key, instrument.bucket)
+        return book.bucket > self._joined_in.setdefault(key, book.bucket)
 
     def books(self, end: int) -> dict[str, int]:
         """By symbol: the raw offset before which events of its book cannot be compared; ``end`` where all of it cannot."""

@@ -75,9 +75,9 @@ def run_books(book: BookFrames, settings: WorkerSettings) -> BooksRun:
         cpu_s += time.process_time() - cpu_started_s
         seconds += time.perf_counter() - started_s
         [one] = partition.instruments.values()
-        if work.dead_letters or one.synchronizer.counters.applied != len(updates):
+        if work.dead_letters or one.book.synchronizer.counters.applied != len(updates):
             raise BookmillError(
-                f"The book of {book.name} is at {one.synchronizer.counters.applied} of {len(updates)} updates,"
+                f"The book of {book.name} is at {one.book.synchronizer.counters.applied} of {len(updates)} updates,"
                 f" {len(work.dead_letters)} are no frames."
             )
     gc.unfreeze()

@@ -96,7 +96,8 @@ _decode = msgspec.msgpack.Decoder(Checkpoint).decode
 
 def pack(partition: RawPartition, instrument: Instrument) -> bytes:
     """The checkpoint of an instrument as it stands now."""
-    synchronizer, gaps, flow = instrument.synchronizer, instrument.gaps, instrument.trades.flow
+    book, gaps, flow = instrument.book, instrument.gaps, instrument.trades.flow
+    synchronizer = book.synchronizer
     live = synchronizer.phase is Phase.LIVE
     packed = _encode(
         Checkpoint(
@@ -108,15 +109,15 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             last_id=synchronizer.last_id,
             last_time_micros=synchronizer.last_time_micros,
             joined=synchronizer.joined,
-            bucket=instrument.bucket,
-            crossed_since_micros=instrument.crossed_since_micros,
+            bucket=book.bucket,
+            crossed_since_micros=book.crossing.since_micros,
             bids=pack_levels(*synchronizer.book.bids.levels()) if live else _NO_LEVELS,
             asks=pack_levels(*synchronizer.book.asks.levels()) if live else _NO_LEVELS,
             unit=instrument.emitter.unit.text,
             recent_trades=list(flow.recent.items()),
-            crossed_by_image=instrument.crossed_by_image,
+            crossed_by_image=book.crossing.by_image,
             incarnation=partition.incarnation,
-            snapshot_micros=instrument.snapshot_micros,
+            snapshot_micros=book.snapshot_micros,
             reason=synchronizer.reason,
             kept_from=partition.first_needed(instrument),
             received=instrument.received,
@@ -134,7 +135,7 @@ def pack(partition: RawPartition, instrument: Instrument) -> bytes:
             trade_gaps=gaps.trades,
             stream_gaps=gaps.streams,
             time_gaps=gaps.times,
-            book_cause=(instrument.book_gaps.cause, instrument.book_gaps.cause_at),
+            book_cause=(book.ledger.cause, book.ledger.cause_at),
             overlap=instrument.overlap.state,
         )
     )
@@ -146,27 +147,28 @@ def restore(partition: RawPartition, checkpoints: Iterable[Checkpoint]) -> int:
     count = 0
     for checkpoint in checkpoints:
         instrument = partition.open(checkpoint.wire_symbol, checkpoint.symbol)
+        book = instrument.book
         image = BookImage(
             checkpoint.last_id,
             unpack_levels(checkpoint.bids),
             unpack_levels(checkpoint.asks),
             checkpoint.last_time_micros,
         )
-        instrument.synchronizer.restore(image, joined=checkpoint.joined, reason=checkpoint.reason)
+        book.synchronizer.restore(image, joined=checkpoint.joined, reason=checkpoint.reason)
         instrument.emitter.unit = unit(checkpoint.unit)
         instrument.resume_at = instrument.checkpointed_at = checkpoint.position
-        instrument.kept_from = checkpoint.kept_from
+        book.kept_from = checkpoint.kept_from
         if checkpoint.reason and checkpoint.kept_from < checkpoint.position:
             partition.needed[checkpoint.wire_symbol.encode()] = checkpoint.kept_from
         _restore_trades(instrument, checkpoint)
         _restore_gaps(instrument, checkpoint)
-        instrument.bucket, instrument.snapshot_micros = checkpoint.bucket, checkpoint.snapshot_micros
-        instrument.crossed_since_micros = checkpoint.crossed_since_micros
-        instrument.crossed_by_image = checkpoint.crossed_by_image
+        book.bucket, book.snapshot_micros = checkpoint.bucket, checkpoint.snapshot_micros
+        book.crossing.since_micros = checkpoint.crossed_since_micros
+        book.crossing.by_image = checkpoint.crossed_by_image
         instrument.overlap.state = copy.deepcopy(checkpoint.overlap)  # it goes on from there
-        instrument.unsettled = instrument.owes
-        live = instrument.synchronizer.phase is Phase.LIVE
-        instrument.last_top = instrument.synchronizer.book.top() if checkpoint.joined and live else None
+        book.unsettled = bool(instrument.overlap.state.left)
+        live = book.synchronizer.phase is Phase.LIVE
+        book.last_top = book.synchronizer.book.top() if checkpoint.joined and live else None
         count += live
     return count
 
@@ -185,7 +187,7 @@ def _restore_gaps(instrument: Instrument, checkpoint: Checkpoint) -> None:
     gaps = instrument.gaps
     gaps.book, gaps.trades = checkpoint.book_gap, checkpoint.trade_gaps
     gaps.streams, gaps.times = checkpoint.stream_gaps, checkpoint.time_gaps
-    instrument.book_gaps.cause, instrument.book_gaps.cause_at = checkpoint.book_cause
+    instrument.book.ledger.cause, instrument.book.ledger.cause_at = checkpoint.book_cause
     instrument.received = checkpoint.received
     instrument.last_receive_micros = max(checkpoint.received.values(), default=0)
 

@@ -183,7 +183,7 @@ class Mill:
             _log.info(
                 "snapshot is asked for",
                 instrument=instrument.key.decode(),
-                reason=instrument.synchronizer.reason,
+                reason=instrument.book.synchronizer.reason,
             )
             await self.output.write(self._prefix + CONTROL_REQUESTS.name, -1, [record], lambda: None)
 

@@ -205,11 +205,11 @@ class RawPartition:
 
     def wanting(self) -> Iterable[Instrument]:
         """Instruments whose book waits for a snapshot."""
-        return (one for one in self.instruments.values() if one.synchronizer.needs_image)
+        return (one for one in self.instruments.values() if one.book.synchronizer.needs_image)
 
     def live(self) -> int:
         """How many books are live."""
-        return sum(one.synchronizer.phase is Phase.LIVE for one in self.instruments.values())
+        return sum(one.book.synchronizer.phase is Phase.LIVE for one in self.instruments.values())
 
     def _decode(self, kind: bytes, channel: str, value: bytes) -> Sequence[Message]:
         """What did not come over a socket."""
@@ -233,7 +233,11 @@ class RawPartition:
 
     def first_needed(self, instrument: Instrument) -> int:
         """The first record that is needed beside a checkpoint taken now: diffs that wait for a snapshot are not part of it."""
-        return min(instrument.kept_from, self.position) if instrument.synchronizer.pending else self.position
+        return (
+            min(instrument.book.kept_from, self.position)
+            if instrument.book.synchronizer.pending
+            else self.position
+        )
 
     def _lose(
         self,

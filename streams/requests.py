@@ -48,7 +48,7 @@ class ResyncRequests:
 
     def due(self, instrument: Instrument) -> bool:
         """Whether to ask now for this waiting book; notes that it was asked."""
-        now_s, key, book = self._clock(), instrument.key, instrument.synchronizer
+        now_s, key, book = self._clock(), instrument.key, instrument.book.synchronizer
         losses, joins = book.counters.losses, book.counters.joins
         if book.reason == "resubscribed" and self._resubscribed.get(key) != losses:
             self._resubscribed[key], self._asked[key] = losses, _Asked(now_s, joins)
@@ -80,6 +80,6 @@ class ResyncRequests:
             venue.market,
             instrument.symbol,
             wire_symbol=instrument.wire_symbol,
-            reason=instrument.synchronizer.reason,
+            reason=instrument.book.synchronizer.reason,
         )
         return instrument.key, value, []

@@ -68,7 +68,7 @@ class WorkerPart:
         lag = self._lag()
         if lag > _LATE_RECORDS:
             problems["lag"] = f"{lag} raw records behind"
-        waiting = [one.key.decode() for one in self._instruments() if one.synchronizer.needs_image]
+        waiting = [one.key.decode() for one in self._instruments() if one.book.synchronizer.needs_image]
         if waiting:
             problems["books"] = f"waiting for a snapshot: {', '.join(sorted(waiting))}"
         return problems
@@ -76,7 +76,7 @@ class WorkerPart:
     def statistics(self) -> dict[str, Any]:
         """Counters (``gaps``: holes in the numbers of books), the ledger, lag, buffers and per instrument state, best bid and ask, spread, bps, age of the last frame."""
         mill = self._mill
-        books = [one.synchronizer.counters for one in self._instruments()]
+        books = [one.book.synchronizer.counters for one in self._instruments()]
         return {
             **{name: mill.counts[name] for name in _COUNTERS},
             **{name: sum(getattr(book, name) for book in books) for name in _BOOK_COUNTERS},
@@ -94,7 +94,7 @@ class WorkerPart:
             "partitions": len(mill.owned),
             "output_buffer": len(mill.output),
             "output_waits": mill.output.waits,
-            "pending_diffs": sum(one.synchronizer.pending for one in self._instruments()),
+            "pending_diffs": sum(one.book.synchronizer.pending for one in self._instruments()),
             "buffers": buffer_statistics(self._buffers()),
             "instruments": {one.key.decode(): _describe(one) for one in self._instruments()},
         }
@@ -107,7 +107,7 @@ class WorkerPart:
         for name in _BOOK_COUNTERS:
             family = CounterMetricFamily(f"bookmill_book_{name}", f"Books: {name}.", labels=["instrument"])
             for one in self._instruments():
-                family.add_metric([one.key.decode()], getattr(one.synchronizer.counters, name))
+                family.add_metric([one.key.decode()], getattr(one.book.synchronizer.counters, name))
             yield family
         opened = CounterMetricFamily("bookmill_worker_gaps_opened", "Gaps by their cause.", labels=["cause"])
         for cause, count in sorted(self._opened().items()):
@@ -175,7 +175,7 @@ class WorkerPart:
         """In the way of a record; of the books that wait for an image, the fullest."""
         mill = self._mill
         yield Buffer("fetched partitions", self._fetched(), mill.assigned)
-        books = [one.synchronizer for one in self._instruments()]
+        books = [one.book.synchronizer for one in self._instruments()]
         most = mill.settings.pending_diffs
         yield Buffer(
             "pending diffs",
@@ -197,13 +197,13 @@ class WorkerPart:
 
 def _describe(instrument: Instrument) -> dict[str, Any]:
     # Not of the book itself, which the worker's thread may be in the middle of changing.
-    bid, bid_quantity, ask, ask_quantity = instrument.emitter.top_in_base(instrument.last_top or _NO_TOP)
+    bid, bid_quantity, ask, ask_quantity = instrument.emitter.top_in_base(instrument.book.last_top or _NO_TOP)
     _, spread, bps = measure(bid, ask)
-    live = instrument.synchronizer.phase is Phase.LIVE
+    live = instrument.book.synchronizer.phase is Phase.LIVE
     now_micros = time.time_ns() // 1000
     return {
         "state": instrument.state,
-        "reason": instrument.synchronizer.reason,
+        "reason": instrument.book.synchronizer.reason,
         "bid": _text(bid if live else None),
         "bid_quantity": _text(bid_quantity if live else None),
         "ask": _text(ask if live else None),

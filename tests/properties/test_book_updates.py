@@ -191,7 +191,7 @@ def held(replica: BookReplica) -> tuple[dict[int, int], dict[int, int]]:
 
 def own(instrument: Instrument) -> tuple[dict[int, int], dict[int, int]]:
     """The worker's book in base units."""
-    book, base = instrument.synchronizer.book, instrument.emitter.unit.base
+    book, base = instrument.book.synchronizer.book, instrument.emitter.unit.base
     bids, asks = (zip(*one.levels(), strict=True) for one in (book.bids, book.asks))
     return {p: base(q, p) for p, q in bids}, {p: base(q, p) for p, q in asks}
 
@@ -217,7 +217,7 @@ def test_a_reader_has_the_workers_book_after_each_update(steps: list[tuple[Any, 
             expected = tuple({p: base(q, p) for p, q in scaled(side) if q} for side in shown)
             assert (replica.state, held(replica)) == ("degraded", expected)
             event("polled")
-        elif instrument.synchronizer.phase is not Phase.LIVE:
+        elif instrument.book.synchronizer.phase is not Phase.LIVE:
             assert replica.state == "resyncing"
             event("lost")
         elif not instrument.overlap.state.told_id:  # else it is told when it has caught up

@@ -240,7 +240,9 @@ class Room:
         """Whether all books are."""
         books = self.books
         return all(
-            wire in books and books[wire].synchronizer.phase is Phase.LIVE and books[wire].state == "live"
+            wire in books
+            and books[wire].book.synchronizer.phase is Phase.LIVE
+            and books[wire].state == "live"
             for wire in self.wires
         )
 
@@ -254,7 +256,9 @@ class Room:
 
     def count(self, name: str) -> int:
         """A counter of the books, summed: gaps, joins, old, checksum_failures, restarts, losses, replacements …"""
-        return sum(getattr(one.synchronizer.counters, name) for one in self.partition.instruments.values())
+        return sum(
+            getattr(one.book.synchronizer.counters, name) for one in self.partition.instruments.values()
+        )
 
     def channel(self, part: str, which: int = 0) -> Channel:
         """A channel of the simulator, by part of its name and the instrument."""
@@ -337,7 +341,7 @@ class Room:
             self.simulator.let_trade(self.market_name, on=True)
 
     def _moves(self, wire: str) -> int:
-        counters = self.books[wire].synchronizer.counters
+        counters = self.books[wire].book.synchronizer.counters
         return counters.applied + counters.joins + counters.replacements
 
     async def until(self, true: Callable[[], object], what: str, timeout_s: float = 8.0) -> None:
@@ -363,12 +367,12 @@ class Room:
                 continue
             truth, listed = self.simulator.truth(self.market_name, wire), self._listed[symbol]
             instrument = self.books[wire]
-            if instrument.synchronizer.phase is not Phase.LIVE:
-                yield f"{wire} is {instrument.synchronizer.phase.value} ({instrument.synchronizer.reason})"
+            if instrument.book.synchronizer.phase is not Phase.LIVE:
+                yield f"{wire} is {instrument.book.synchronizer.phase.value} ({instrument.book.synchronizer.reason})"
             price, lot = 10 ** (_ONE - listed.price_decimals), 10 ** (_ONE - listed.quantity_decimals)
             window = self.window if top is None else top
             for name, levels in (("bids", truth.bids), ("asks", truth.asks)):
-                side: Side = getattr(instrument.synchronizer.book, name)
+                side: Side = getattr(instrument.book.synchronizer.book, name)
                 ours = list(zip(*side.levels(top), strict=True))
                 theirs = [(ticks * price, lots * lot) for ticks, lots in levels[:window]]
                 if ours != theirs:
@@ -383,7 +387,7 @@ class Room:
     def describe(self) -> str:
         """Where everything stands, for whoever reads a failure."""
         books = {
-            wire: f"{one.state} {one.synchronizer.phase.value} {one.synchronizer.reason} id {one.synchronizer.last_id}"
+            wire: f"{one.state} {one.book.synchronizer.phase.value} {one.book.synchronizer.reason} id {one.book.synchronizer.last_id}"
             for wire, one in self.books.items()
         }
         snapshots = self.market.snapshots.counts if self.market.snapshots else None

@@ -295,7 +295,7 @@ async def heartbeat(room: Room) -> None:
 async def maintenance(room: Room) -> None:
     """The count starts again at 3: 15, 15, 3, 5."""
     await _harmless(room, "maintenance", to=3)
-    assert room.book().synchronizer.last_id < 1_000_000
+    assert room.book().book.synchronizer.last_id < 1_000_000
 
 
 async def checksums(room: Room) -> None:
@@ -323,10 +323,10 @@ async def auction(room: Room) -> None:
 
 async def long_auction(room: Room) -> None:
     """Crossed for longer than five seconds: one new image says that it really is so, and that is all that is asked."""
-    counters = room.book().synchronizer.counters
+    counters = room.book().book.synchronizer.counters
     joins = counters.joins
     room.scenario("auction", seconds=10.0, ticks=300)
-    await room.until(lambda: room.book().crossed_by_image, "the image is crossed, too", 10)
+    await room.until(lambda: room.book().book.crossing.by_image, "the image is crossed, too", 10)
     await room.until(lambda: room.book().state == "live", "the auction ends", 12)
     await room.agrees()
     assert counters.joins <= joins + 1, f"{counters.joins - joins} new images"
@@ -355,7 +355,7 @@ async def restart(room: Room) -> None:
     """The count starts again with ``u`` 1, whatever the frame calls itself."""
     for kind in ("snapshot", "delta"):
         await _harmless(room, "restart", kind=kind)
-        assert room.book().synchronizer.last_id < 100_000
+        assert room.book().book.synchronizer.last_id < 100_000
 
 
 async def hole(room: Room) -> None:
@@ -369,7 +369,7 @@ async def hole(room: Room) -> None:
 async def delisted(room: Room) -> None:
     """The book is empty, then silent, then there again."""
     room.scenario("delist")
-    await room.until(lambda: not room.book().synchronizer.book.bids.levels()[0], "the book is empty")
+    await room.until(lambda: not room.book().book.synchronizer.book.bids.levels()[0], "the book is empty")
     await asyncio.sleep(0.3)
     room.scenario("relist")
     await room.agrees()
@@ -428,9 +428,9 @@ async def beyond_the_window(room: Room) -> None:
     """More than 1000 levels: what leaves the window is not told, what comes back into it is."""
     failures = room.count("checksum_failures")
     room.scenario("deep", levels=1200)
-    await room.until(lambda: len(room.book().synchronizer.book.bids) == 1000, "the window is full")
+    await room.until(lambda: len(room.book().book.synchronizer.book.bids) == 1000, "the window is full")
     await asyncio.sleep(0.5)
-    assert len(room.book().synchronizer.book.asks) == 1000
+    assert len(room.book().book.synchronizer.book.asks) == 1000
     room.scenario("deep", levels=0)
     await asyncio.sleep(0.3)
     await room.agrees()
@@ -463,7 +463,9 @@ async def large_image(room: Room) -> None:
     room.scenario("large_image", levels=50_000)
     room.tape.interrupt()
     room.fault("cut_connections")
-    await room.until(lambda: len(room.book().synchronizer.book.bids) > 20_000, "the large image is there", 12)
+    await room.until(
+        lambda: len(room.book().book.synchronizer.book.bids) > 20_000, "the large image is there", 12
+    )
     room.scenario("large_image", levels=0)
     await cut(room)
 

@@ -96,7 +96,10 @@ def test_instruments_come_and_go_and_the_others_lose_no_frame() -> None:
             assert whole(trades(collected, wire_symbol)), wire_symbol
         collected.read()
         books = collected.partition.instruments
-        assert [books[f"{name}USDT".encode()].synchronizer.counters.gaps for name in ("ETH", "SOL")] == [0, 0]
+        assert [books[f"{name}USDT".encode()].book.synchronizer.counters.gaps for name in ("ETH", "SOL")] == [
+            0,
+            0,
+        ]
         assert collected.dead_letters == []
 
         market.drop("XRP-USDT")

@@ -87,4 +87,4 @@ def test_a_book_that_nobody_can_read_is_lost_to_readers_alone() -> None:
     work = raw.process([large, after])
     assert kinds(work) == [("delta", "resyncing", 3), ("delta", "live", 4)]
     assert (work.dead_letters, len(work.events.spreads)) == ([], 2)
-    assert instrument.synchronizer.book.top()[1] == 2 * UNIT
+    assert instrument.book.synchronizer.book.top()[1] == 2 * UNIT

@@ -62,7 +62,10 @@ def test_a_restored_book_gives_the_same_events_with_the_same_ids() -> None:
     assert not any(dict(event[2]) for event in repeated.events.book_snapshots)
     assert repeated.covered > 0
     assert taken_over.process(records[300:]).events == expected
-    assert taken_over.instruments[b"BTCUSDT"].synchronizer.book.top() == instrument.synchronizer.book.top()
+    assert (
+        taken_over.instruments[b"BTCUSDT"].book.synchronizer.book.top()
+        == instrument.book.synchronizer.book.top()
+    )
 
 
 def test_what_a_checkpoint_contains_is_passed_over() -> None:

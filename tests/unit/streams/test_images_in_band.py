@@ -152,8 +152,8 @@ def test_events_are_in_base_units_and_the_book_in_contracts() -> None:
     [trade] = [read(TRADES, value) for _, value, _ in work.events.trades]
     assert (float(trade["quantity"]), trade["contracts"]) == (0.006, 3)
     [instrument] = raw.instruments.values()
-    assert instrument.synchronizer.book.top() == (40001 * UNIT, 2 * UNIT, 50000 * UNIT, UNIT)
-    assert instrument.synchronizer.counters.gaps == 1
+    assert instrument.book.synchronizer.book.top() == (40001 * UNIT, 2 * UNIT, 50000 * UNIT, UNIT)
+    assert instrument.book.synchronizer.counters.gaps == 1
     snapshots = [read(BOOK_SNAPSHOTS, value) for _, value, _ in work.events.book_snapshots]
     assert [one["reason"] for one in snapshots] == ["resync", "interval", "resync"]
 
@@ -162,7 +162,7 @@ def test_a_record_of_loss_makes_the_book_wait() -> None:
     raw = partition()
     work = raw.process([*DAY[:2], okx(2, "books", "sequence", kind="lost"), book(3, 11, 12, "40000", "9")])
     [instrument] = raw.instruments.values()
-    assert (work.dead_letters, instrument.synchronizer.phase) == ([], Phase.BUFFERING)
+    assert (work.dead_letters, instrument.book.synchronizer.phase) == ([], Phase.BUFFERING)
     assert len(work.events.spreads) == 2
 
 
@@ -177,7 +177,7 @@ def test_a_restored_book_goes_on_with_the_same_events_in_the_same_units() -> Non
         expected = events(whole, DAY[:cut]) and events(whole, [*DAY[cut:], book(9, 20, 21, "40001", "2")])
         events(first, DAY[:cut])
         [instrument] = first.instruments.values()
-        if instrument.synchronizer.phase is not Phase.LIVE:
+        if instrument.book.synchronizer.phase is not Phase.LIVE:
             continue
         checkpoint = read_one(pack(first, instrument), logs(first, first.position))
         assert checkpoint is not None

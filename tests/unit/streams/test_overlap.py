@@ -86,14 +86,14 @@ def test_a_take_over_with_any_lag_gives_the_book_of_one_connection(seed: int) ->
     found = tops(raw, records)
     alone = partition()
     assert found == tops(alone, [IMAGE, *(change(number, number * 100, A) for number in range(1, 80))])
-    assert only(raw).synchronizer.counters.gaps == 0
+    assert only(raw).book.synchronizer.counters.gaps == 0
     assert not only(raw).overlap.ahead
 
 
 def test_a_hole_between_two_producers_is_a_gap_at_once() -> None:
     raw = partition()
     raw.process(numbered([IMAGE, *(change(n, n * 100, A) for n in range(1, 6)), change(60, 8000, B)]))
-    synchronizer = only(raw).synchronizer
+    synchronizer = only(raw).book.synchronizer
     assert (synchronizer.phase, synchronizer.reason, synchronizer.pending) == (Phase.BUFFERING, "gap", 1)
 
 
@@ -101,7 +101,7 @@ def test_a_hole_between_two_connections_of_a_line_is_a_gap_at_once() -> None:
     raw = partition()
     after = "first-binance.spot-0.1"
     raw.process(numbered([IMAGE, *(change(n, n * 100, A) for n in range(1, 6)), change(9, 600, after)]))
-    assert only(raw).synchronizer.phase is Phase.BUFFERING
+    assert only(raw).book.synchronizer.phase is Phase.BUFFERING
     assert line_of(A.encode()) == line_of(after.encode()) != line_of(B.encode())
 
 
@@ -111,18 +111,18 @@ def test_what_was_ahead_when_the_first_ended_too_early_is_kept_for_the_image() -
     records += [change(n, n * 100, B) for n in range(9, 30)]
     raw.process(numbered(records))
     instrument = only(raw)
-    assert instrument.synchronizer.phase is Phase.BUFFERING
+    assert instrument.book.synchronizer.phase is Phase.BUFFERING
     work = raw.process(
         [replace(by("rest", snapshot(0, 12, [["99", "1"]], [["101", "1"]]), at_ms=9000), offset=99)]
     )
-    assert instrument.synchronizer.last_id == 29
+    assert instrument.book.synchronizer.last_id == 29
     assert len(work.events.spreads) == 17
 
 
 def test_a_change_ahead_of_a_book_waits_for_those_between() -> None:
     raw = partition()
     raw.process(numbered([IMAGE, *(change(n, n * 100, A) for n in range(1, 6)), change(8, 510, B)]))
-    assert only(raw).synchronizer.phase is Phase.LIVE
+    assert only(raw).book.synchronizer.phase is Phase.LIVE
     assert only(raw).overlap.ahead
 
 
@@ -247,8 +247,8 @@ def test_a_followed_connection_that_ends_while_another_goes_on_costs_the_book_an
     records = [whole(1, A, 0), whole(1, B, 10), changed(2, B, 20)]
     records += [changed(3, A, 1000 + 500 * n) for n in range(14)]
     quantities(raw, records)
-    assert only(raw).synchronizer.phase is Phase.BUFFERING
-    assert only(raw).synchronizer.reason == "connection"
+    assert only(raw).book.synchronizer.phase is Phase.BUFFERING
+    assert only(raw).book.synchronizer.reason == "connection"
     gap = only(raw).gaps.book
     assert gap is not None
     assert gap.opened_micros == START_NS // 1000 + 20_000, "since the last change that counted"
@@ -262,16 +262,16 @@ def test_a_quiet_book_is_not_lost_because_the_slower_connection_speaks_first() -
     for n in range(1, 8):
         records += [changed(n, A, 7000 * n), changed(n, B, 7000 * n + 20)]
     quantities(raw, records)
-    assert only(raw).synchronizer.phase is Phase.LIVE
-    assert only(raw).synchronizer.book.top()[1] == 7 * 10**18
+    assert only(raw).book.synchronizer.phase is Phase.LIVE
+    assert only(raw).book.synchronizer.book.top()[1] == 7 * 10**18
 
 
 def test_frames_are_missing_says_the_producer_whoever_is_followed() -> None:
     raw = partition(venue("coinbase", "spot"))
     lost = by(A, record(0, "level2_batch", b"successor lost", kind="lost", symbol="BTC-USD"), at_ms=30)
     quantities(raw, [whole(1, A, 0), whole(1, B, 10), lost, changed(4, A, 40)])
-    assert only(raw).synchronizer.phase is Phase.BUFFERING
-    assert only(raw).synchronizer.pending == 1
+    assert only(raw).book.synchronizer.phase is Phase.BUFFERING
+    assert only(raw).book.synchronizer.pending == 1
 
 
 def test_a_gap_is_as_long_as_the_book_stood_whoever_else_was_heard_meanwhile() -> None:
@@ -353,7 +353,7 @@ def test_an_image_after_a_silence_shows_a_loss_unless_the_book_is_the_same() -> 
         raw = partition(venue("okx", "spot"))
         work = raw.process(numbered([*before, okx(image, B, 3000, image=True), okx(image + 1, B, 3100)]))
         assert ledger(work) == expected
-        assert only(raw).synchronizer.phase is Phase.LIVE
+        assert only(raw).book.synchronizer.phase is Phase.LIVE
 
 
 def spans(work: Work) -> list[tuple[str, int, int]]:

@@ -159,7 +159,7 @@ def test_a_crossed_book_is_never_published_as_live_and_is_lost_when_it_stays() -
     assert [one["state"] for one in spreads(work)] == ["degraded", "degraded"]
     raw.process([depth(5, 108, 108, [["11", "3"]], time_ms=7000)])
     [instrument] = raw.instruments.values()
-    assert (instrument.state, instrument.synchronizer.reason) == ("resyncing", "crossed")
+    assert (instrument.state, instrument.book.synchronizer.reason) == ("resyncing", "crossed")
 
 
 def test_a_crossed_book_is_lost_in_time_although_the_clock_is_set_back() -> None:
@@ -170,7 +170,7 @@ def test_a_crossed_book_is_lost_in_time_although_the_clock_is_set_back() -> None
         [depth(3 + n, 106 + n, 106 + n, [["11", str(1 + n)]], time_ms=time) for n, time in enumerate(times)]
     )
     [instrument] = raw.instruments.values()
-    assert (instrument.state, instrument.synchronizer.reason) == ("resyncing", "crossed")
+    assert (instrument.state, instrument.book.synchronizer.reason) == ("resyncing", "crossed")
 
 
 def okx(offset: int, action: str, before: int, now: int, bid: str, *, time_ms: int, cut: int = 0) -> Record:
@@ -187,7 +187,7 @@ def test_a_book_whose_image_is_crossed_stays_degraded_and_is_asked_for_once() ->
     [instrument] = raw.instruments.values()
     assert instrument.state == "degraded"
     raw.process([okx(2, "update", 2, 3, "12", time_ms=7000)])
-    assert (instrument.state, instrument.synchronizer.reason) == ("resyncing", "crossed")
+    assert (instrument.state, instrument.book.synchronizer.reason) == ("resyncing", "crossed")
     raw.process([okx(3, "snapshot", -1, 4, "12", time_ms=8000)])
     raw.process(
         [
@@ -201,7 +201,7 @@ def test_a_book_whose_image_is_crossed_stays_degraded_and_is_asked_for_once() ->
         [okx(7, "snapshot", -1, 20, "9", time_ms=40_000), okx(8, "update", 20, 21, "11", time_ms=41_000)]
     )
     raw.process([okx(9, "update", 21, 22, "11.5", time_ms=50_000)])
-    assert instrument.synchronizer.reason == "crossed"  # this time by its changes again
+    assert instrument.book.synchronizer.reason == "crossed"  # this time by its changes again
 
 
 def test_a_book_whose_change_cannot_be_read_waits_for_an_image() -> None:
@@ -210,7 +210,7 @@ def test_a_book_whose_change_cannot_be_read_waits_for_an_image() -> None:
     work = raw.process([okx(1, "update", 1, 2, "9.5", time_ms=1, cut=9)])
     [instrument] = raw.instruments.values()
     assert len(work.dead_letters) == 1
-    assert [one.synchronizer.reason for one in raw.wanting()] == ["unreadable"]
+    assert [one.book.synchronizer.reason for one in raw.wanting()] == ["unreadable"]
     raw.process([okx(2, "snapshot", -1, 2, "9.5", time_ms=2)])
     assert instrument.state == "live"
 

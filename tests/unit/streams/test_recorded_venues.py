@@ -56,9 +56,9 @@ def test_okx_each_checksum_agrees_and_each_change_of_the_top_is_told(
     expected = okx(wire_symbol)
     raw, work = processed(venue("okx", market), okx_files(), symbol)
     [instrument] = raw.instruments.values()
-    counters, book = instrument.synchronizer.counters, instrument.synchronizer.book
+    counters, book = instrument.book.synchronizer.counters, instrument.book.synchronizer.book
     assert work.dead_letters == []
-    assert instrument.synchronizer.phase is Phase.LIVE
+    assert instrument.book.synchronizer.phase is Phase.LIVE
     assert (counters.checksum_failures, counters.gaps, counters.joins) == (0, 0, 1)
     assert counters.applied + counters.joins == expected.checksums
     assert len(work.events.spreads) == expected.top_changes
@@ -82,11 +82,11 @@ def test_kraken_each_checksum_agrees_in_a_book_cut_to_its_depth(tmp_path: Path) 
         venue("kraken", "spot", chosen=MarketSettings(depth=10)), [kraken_file(tmp_path)], "BTC-USD"
     )
     [instrument] = raw.instruments.values()
-    counters = instrument.synchronizer.counters
+    counters = instrument.book.synchronizer.counters
     assert work.dead_letters == []
     assert (counters.checksum_failures, counters.applied, counters.joins) == (0, 509, 1)
     assert len(work.events.spreads) == expected.top_changes
-    assert len(instrument.synchronizer.book.bids) == 10
+    assert len(instrument.book.synchronizer.book.bids) == 10
 
 
 def test_deribit_the_chain_of_changes_is_unbroken() -> None:
@@ -95,9 +95,9 @@ def test_deribit_the_chain_of_changes_is_unbroken() -> None:
     for symbol in ("BTC-USD-210924-8000-P", "ETH-USD-210730-2800-C", "BTC-USD-210730-24000-P"):
         raw, work = processed(venue("deribit", "option"), files, symbol)
         [instrument] = raw.instruments.values()
-        counters = instrument.synchronizer.counters
+        counters = instrument.book.synchronizer.counters
         assert work.dead_letters == []
         assert (counters.gaps, counters.joins) == (0, 1)
-        assert instrument.synchronizer.phase is Phase.LIVE
+        assert instrument.book.synchronizer.phase is Phase.LIVE
         seen += counters.applied
     assert seen > 0

@@ -24,7 +24,7 @@ def test_a_book_that_was_just_subscribed_anew_is_not_asked_for_at_once() -> None
     [book] = raw.instruments.values()
     slow, fast = ResyncRequests(1, 3.0), ResyncRequests(1, 0.0)
     lose(1, b"resubscribed")
-    assert book.synchronizer.phase is Phase.BUFFERING
+    assert book.book.synchronizer.phase is Phase.BUFFERING
     assert not slow.due(book), "its image is on its way"
     assert fast.due(book), "it has not come"
     image(2)

@@ -19,7 +19,7 @@ def test_a_book_in_the_middle_of_a_change_is_told_as_it_was_before() -> None:
         ]
     )
     [instrument] = raw.instruments.values()
-    bids = instrument.synchronizer.book.bids
+    bids = instrument.book.synchronizer.book.bids
     del bids._quantities[bids._keys[-1]]  # its price goes next
     told = _describe(instrument)
     assert (told["bid"], told["bid_quantity"], told["ask"]) == ("9.5", "3", "11")
