@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from bookmill.errors import UnavailableError
 from bookmill.settings import KafkaSettings
 
-__all__ = ["READ_AHEAD", "READ_AHEAD_BYTES", "client_config", "require_reachable"]
+__all__ = ["READ_AHEAD", "READ_AHEAD_BYTES", "client_config", "require_reachable", "unreachable"]
 
 READ_AHEAD_BYTES = 16 * 1024 * 1024
 READ_AHEAD: Mapping[str, int] = {
@@ -58,7 +58,12 @@ def require_reachable(settings: KafkaSettings, bootstrap_servers: str, *, timeou
     except KafkaException as error:
         admin.poll(0)
         reason = reasons[-1] if reasons else error.args[0].str()
-        raise UnavailableError(
-            f"Kafka does not answer at {bootstrap_servers}: {reason}.",
-            hint="Start it, or set BOOKMILL_KAFKA__BOOTSTRAP_SERVERS to where it is.",
-        ) from error
+        raise unreachable(bootstrap_servers, reason) from error
+
+
+def unreachable(bootstrap_servers: str, reason: str) -> UnavailableError:
+    """What a part that cannot reach Kafka ends with."""
+    return UnavailableError(
+        f"Kafka does not answer at {bootstrap_servers}: {reason}.",
+        hint="Start it, or set BOOKMILL_KAFKA__BOOTSTRAP_SERVERS to where it is.",
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import faust
 
 from bookmill.addresses import Addresses
-from bookmill.errors import ConfigurationError, RefusedError
+from bookmill.errors import BookmillError, ConfigurationError
 from bookmill.settings import KafkaSettings, Settings
 from bookmill.status import Part
 
@@ -25,7 +25,7 @@ class PartApp(faust.App):
     fetch_wait_ms = 25
     """How long the broker may hold a fetch that finds little. aiokafka has one fetch a broker under way: a partition that runs
     dry while empty ones are waited for stands still that long; Faust says 1500 ms."""
-    refused: RefusedError | None = None
+    ended: BookmillError | None = None
     """Why it has stopped of its own accord."""
 
     def _crash(self, reason: BaseException) -> None:

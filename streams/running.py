@@ -52,6 +52,6 @@ def serve(create: Callable[[], PartApp], settings: Settings) -> None:
                 reason = app.crash_reason or process.crash_reason
                 text = str(reason or "see the log above").removesuffix(".")
                 raise UnavailableError(f"The {app.part.name} stopped: {text}.") from reason
-    if app.refused is not None:
-        raise app.refused
+    if app.ended is not None:
+        raise app.ended
     _log.info(f"{app.part.name} stopped")

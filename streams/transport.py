@@ -18,17 +18,18 @@ from typing import Any, ClassVar, cast
 
 import faust
 from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from bookmill.errors import RefusedError
+from bookmill.errors import BookmillError, RefusedError
+from bookmill.kafka import unreachable
 from streams.faust_app import PartApp
 from streams.static_member import StaticMember
 
-__all__ = ["BatchSchema", "Consumer", "Transport"]
+__all__ = ["BatchSchema", "Consumer", "Producer", "Transport"]
 
 
 # By a name of its own: Faust gives a class whose logger is its own base's another one.
@@ -65,19 +66,33 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         """Connect; with an id of its own, watch that it stays so."""
-        await super().on_start()
         conf = self.app.conf
+        try:
+            await super().on_start()
+        except KafkaConnectionError:
+            servers = ",".join(f"{url.host}:{url.port}" for url in conf.broker)
+            self._end(unreachable(servers, "it went away as this part started"))
+            return
         if conf.consumer_group_instance_id:
             part = cast("PartApp", self.app).part
             member = StaticMember(
                 conf.consumer_group_instance_id, conf.broker_session_timeout, part=part.name
             )
-            member.watch(self._ensure_consumer()._coordinator, self._thrown_out)
+            member.watch(self._ensure_consumer()._coordinator, self._end)
 
-    def _thrown_out(self, error: RefusedError) -> None:
+    def _end(self, error: BookmillError) -> None:
         """Stop as a signal would: with an end in order, and one sentence."""
-        cast("PartApp", self.app).refused = error
+        cast("PartApp", self.app).ended = error
         os.kill(os.getpid(), signal.SIGTERM)
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group and disconnect, whatever is under way."""
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            # A fetch that failed waits for its next attempt; aiokafka cancels it, awaits it, and is cancelled itself. Nobody would
+            # hear that this thread has ended.
+            await self._ensure_consumer()._client.close()
 
     async def _fetch_records(self, consumer: Any, *arguments: Any, **options: Any) -> Any:
         for fetched in consumer._fetcher._records.values():
@@ -186,7 +201,17 @@ class Consumer(driver.Consumer):
         await super().on_stop()
 
 
+class Producer(driver.Producer):
+    """Connects to nothing: what is written goes through :class:`streams.output.Output`."""
+
+    logger = _logger
+
+    async def on_start(self) -> None:
+        """There is nothing to start."""
+
+
 class Transport(driver.Transport):
     """The transport registered for ``bookmill://host:port``."""
 
+    Producer: ClassVar[type[Producer]] = Producer
     Consumer: ClassVar[type[Consumer]] = Consumer

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import aiokafka
 import pytest
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -122,3 +128,74 @@ def test_a_fetch_of_little_comes_back_soon_and_not_at_once(monkeypatch: pytest.M
     begun = inspect.getsource(aiokafka.AIOKafkaConsumer.start)
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in begun
     assert "fetch_min_bytes=self._fetch_min_bytes" in begun
+
+
+def test_the_thread_disconnects_and_ends_where_a_fetch_waits_for_its_next_attempt() -> None:
+    closed = []
+
+    async def close() -> None:
+        closed.append("client")
+
+    async def run() -> None:
+        fetcher: Any = object.__new__(Fetcher)
+        fetcher._fetch_task = asyncio.create_task(asyncio.sleep(60))
+        fetcher._fetch_waiters = set()
+        fetcher._pending_tasks = {asyncio.create_task(asyncio.sleep(60))}
+        await asyncio.sleep(0)
+        thread: Any = object.__new__(_ConsumerThread)
+        thread._method_queue = None
+        thread._consumer = SimpleNamespace(stop=fetcher.close, _client=SimpleNamespace(close=close))
+        await thread.on_thread_stop()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*fetcher._pending_tasks)
+
+    asyncio.run(run())
+    assert closed == ["client"]
+
+
+_PART = """
+    import socket, sys
+    from pathlib import Path
+    from types import SimpleNamespace
+    from bookmill.addresses import Addresses
+    from bookmill.errors import BookmillError
+    from bookmill.settings import Settings
+    from streams.faust_app import PartApp, app_options
+    from streams.running import serve
+
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        gone = f"127.0.0.1:{one.getsockname()[1]}"
+    settings = Settings(data_dir=Path(sys.argv[1]))
+
+    def create():
+        addresses = Addresses(kafka=gone, registry="", clickhouse="")
+        options = app_options(settings, addresses, poll_records=1, session_timeout_s=6, instance_id=None)
+        app = PartApp("worker", **options)
+        app.part = SimpleNamespace(name="worker", statistics=dict)
+
+        @app.agent(app.topic("raw"))
+        async def process(stream):
+            async for _ in stream:
+                pass
+
+        return app
+
+    try:
+        serve(create, settings)
+    except BookmillError as error:
+        sys.exit(str(error))
+"""
+
+
+def test_a_part_whose_kafka_goes_away_as_it_starts_ends_in_a_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(_PART), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "it went away as this part started" in done.stderr.splitlines()[-1]
