@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from bookmill.errors import UnavailableError
 
-__all__ = ["KafkaWatch", "KnownBrokers", "let_go"]
+__all__ = ["KafkaWatch", "KnownBrokers", "leave", "let_go"]
 
 _log = structlog.get_logger(__name__)
 
@@ -21,6 +21,8 @@ _STATISTICS_MS = 5000
 _LOST_AFTER = 2
 """Statistics in a row. While Kafka is away its brokers are known all the same, as not connected."""
 _REAL = {"configured", "learned"}
+_LEAVE_S = 30.0
+_LEAVE_LOST_S = 1.0
 _AGAIN_S = 2.0
 _TIMEOUT_S = 0.5
 _SUSPICIOUS = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT}
@@ -68,6 +70,30 @@ def let_go(consumer: Consumer, what: str) -> None:
     """Another takes the place of a lost consumer, which reads ``what``. It is closed beside: it may wait for brokers to say good-bye to."""
     _log.warning("a Kafka client knows no broker any more, another takes its place", reads=what)
     threading.Thread(target=consumer.close, name="lost client", daemon=True).start()
+
+
+def leave(consumer: Consumer, brokers: KnownBrokers) -> None:
+    """Close a consumer that is in a group, if it can be closed within half a minute; a lost one within a second.
+
+    It waits for the brokers to take its commits and its good-bye: without any, for ever. Left alone, the group forgets it after its
+    session, and whoever comes next repeats what was not committed. Its rebalance callbacks are called in another thread, while this
+    one waits; what they raise is raised.
+    """
+    raised: list[BaseException] = []
+
+    def close() -> None:
+        try:
+            consumer.close()
+        except BaseException as error:  # noqa: BLE001  whoever waits for it raises it
+            raised.append(error)
+
+    thread = threading.Thread(target=close, name="closing", daemon=True)
+    thread.start()
+    thread.join(_LEAVE_LOST_S if brokers.lost else _LEAVE_S)
+    if thread.is_alive():
+        _log.warning("a Kafka client cannot be closed, and is left alone")
+    if raised:
+        raise raised[0]
 
 
 class KafkaWatch(KnownBrokers):

@@ -16,7 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from bookmill.errors import FrameError
 from bookmill.kafka import READ_AHEAD, client_config
-from bookmill.kafka_watch import KnownBrokers, let_go
+from bookmill.kafka_watch import KnownBrokers, leave, let_go
 from bookmill.settings import KafkaSettings, ProducerSettings
 from schemas.catalogue import CONTROL_SUBSCRIPTIONS
 from schemas.subscriptions import Desired, decode, group_of
@@ -112,7 +112,7 @@ class SubscriptionReader:
                 if self._brokers.lost:
                     self._join_anew()
         finally:
-            self._consumer.close()
+            leave(self._consumer, self._brokers)
 
     def _connect(self) -> tuple[KnownBrokers, Consumer]:
         brokers = KnownBrokers()

@@ -26,7 +26,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from bookmill.backoff import delay_s
 from bookmill.buffers import Buffer
 from bookmill.errors import RefusedError, UnavailableError
-from bookmill.kafka_watch import KafkaWatch
+from bookmill.kafka_watch import KafkaWatch, leave
 from bookmill.settings import SinkSettings
 from sinks.assignment import Assignment
 from sinks.batch import Batch
@@ -102,7 +102,7 @@ class Loader:
             self.finish()
         finally:
             self._closing = True
-            self._consumer.close()
+            leave(self._consumer, self._watch)
 
     def turn(self, *, wait_s: float) -> None:
         """Read what there is, settle what is written, begin what is due. Waits at most ``wait_s``."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from bookmill.errors import UnavailableError
-from bookmill.kafka_watch import KafkaWatch, KnownBrokers
+from bookmill.kafka_watch import KafkaWatch, KnownBrokers, leave
 
 
 class Cluster:
@@ -117,3 +118,36 @@ def test_a_client_whose_broker_is_away_is_not_lost() -> None:
         brokers.require()
     assert len(statistics) >= 10
     assert {broker["source"] for broker in statistics[-1]["brokers"].values()} == {"configured"}
+
+
+class Closing:
+    """A consumer's :meth:`close`."""
+
+    def __init__(self, *, waits: bool = False, error: Exception | None = None) -> None:
+        self.may = threading.Event()
+        self.closed = False
+        self._error = error
+        if not waits:
+            self.may.set()
+
+    def close(self) -> None:
+        self.may.wait()
+        self.closed = True
+        if self._error is not None:
+            raise self._error
+
+
+def test_nobody_waits_for_a_lost_client_to_say_good_bye() -> None:
+    brokers, consumer = KnownBrokers(), Closing(waits=True)
+    for _ in range(2):
+        brokers.config["stats_cb"](_statistics("internal"))
+    leave(consumer, brokers)  # type: ignore[arg-type]
+    assert not consumer.closed
+    consumer.may.set()
+
+
+def test_a_client_that_has_its_brokers_is_closed_and_what_that_raises_is_raised() -> None:
+    consumer = Closing(error=ValueError("of a callback"))
+    with pytest.raises(ValueError, match="of a callback"):
+        leave(consumer, KnownBrokers())  # type: ignore[arg-type]
+    assert consumer.closed
