@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Set
+from typing import Any, TypeVar
 
+import stamina
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from bookmill.errors import UnavailableError
 from bookmill.settings import KafkaSettings
 
-__all__ = ["READ_AHEAD", "READ_AHEAD_BYTES", "client_config", "require_reachable", "unreachable"]
+__all__ = ["READ_AHEAD", "READ_AHEAD_BYTES", "client_config", "patiently", "require_reachable", "unreachable"]
+
+T = TypeVar("T")
 
 READ_AHEAD_BYTES = 16 * 1024 * 1024
 READ_AHEAD: Mapping[str, int] = {
@@ -67,3 +70,31 @@ def unreachable(bootstrap_servers: str, reason: str) -> UnavailableError:
         f"Kafka does not answer at {bootstrap_servers}: {reason}.",
         hint="Start it, or set BOOKMILL_KAFKA__BOOTSTRAP_SERVERS to where it is.",
     )
+
+
+_PATIENCE_S = 30.0
+_JUST_STARTED = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
+
+
+def patiently(ask: Callable[[], T], also: Set[int] = frozenset()) -> T:
+    """Ask Kafka again, for half a minute, while a broker that has just been started does not lead its partitions or groups yet, or
+    answers with one of the error codes ``also``. Raises KafkaException.
+    """
+
+    def passes(error: Exception) -> bool:
+        return isinstance(error, KafkaException) and error.args[0].code() in _JUST_STARTED | also
+
+    for attempt in stamina.retry_context(
+        passes, attempts=None, timeout=_PATIENCE_S, wait_initial=0.2, wait_max=1.0
+    ):
+        with attempt:
+            return ask()
+    raise AssertionError("there is no last attempt")

@@ -21,7 +21,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 from bookmill.errors import UnavailableError
-from bookmill.kafka import READ_AHEAD, client_config
+from bookmill.kafka import READ_AHEAD, client_config, patiently
 from bookmill.kafka_watch import KnownBrokers, let_go
 from bookmill.settings import KafkaSettings
 from schemas.catalogue import CONTROL_REQUESTS
@@ -88,16 +88,18 @@ class ControlReader:
     def start(self) -> None:
         """Read what is asked from now on; raises :class:`UnavailableError` when Kafka does not say where now is."""
         try:
-            partitions = (
-                self._consumer.list_topics(self._topic, timeout=_TIMEOUT_S).topics[self._topic].partitions
-            )
-            for number in partitions:
-                place = TopicPartition(self._topic, number)
-                _, self._next[number] = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+            self._next = patiently(self._ends)
             self._assign()
         except KafkaException as error:
             raise UnavailableError(f"Kafka does not give {self._topic}: {error.args[0].str()}.") from error
         self._thread.start()
+
+    def _ends(self) -> dict[int, int]:
+        topic, found = self._topic, {}
+        for number in self._consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions:
+            place = TopicPartition(topic, number)
+            _, found[number] = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+        return found
 
     def stop(self) -> None:
         """Stop reading."""

@@ -7,10 +7,10 @@ it shall begin.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from confluent_kafka import (
@@ -27,7 +27,7 @@ from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
 from bookmill.errors import UnavailableError
-from bookmill.kafka import READ_AHEAD
+from bookmill.kafka import READ_AHEAD, patiently
 from bookmill.kafka_watch import KnownBrokers
 from streams import ranges
 from streams.watcher.judging import Packed, unpack
@@ -35,15 +35,10 @@ from streams.watcher.judging import Packed, unpack
 __all__ = ["Restored", "begin", "restore"]
 
 _log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 _TIMEOUT_S = 30.0
-_PAUSE_S = 0.2
-_PASSING = frozenset(
+_MOVING_GROUP = frozenset(
     {
-        KafkaError.NOT_COORDINATOR,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.NON_EMPTY_GROUP,
         KafkaError.UNKNOWN_MEMBER_ID,
     }
@@ -78,7 +73,7 @@ def begin(
         ]
         since_ms = time.time_ns() // 1_000_000 - int(begin_s * 1000)
         # Another watcher that starts beside us may say it first, and join.
-        _patiently(lambda: _say(consumer, admin, group, tps, set(at_end), since_ms))
+        patiently(lambda: _say(consumer, admin, group, tps, set(at_end), since_ms), also=_MOVING_GROUP)
     except KafkaException as error:
         raise UnavailableError(
             f"Where the group {group} begins cannot be said: {error.args[0].str()}."
@@ -127,7 +122,7 @@ def restore(
     brokers = KnownBrokers()
     consumer = _consumer({**config, **brokers.config}, group)
     try:
-        found.committed = _patiently(lambda: _committed(consumer, tps))
+        found.committed = patiently(lambda: _committed(consumer, tps), also=_MOVING_GROUP)
         found.ends = ranges.offsets(consumer, list(tps), OFFSET_END)
         of_tops = [tp for tp in tps if tp.topic == tops]
         places = [*of_tops, *(TP(checkpoints, each) for each in sorted({tp.partition for tp in tps}))]
@@ -165,18 +160,6 @@ def _take(found: Restored, record: Message, incarnations: Mapping[str, str]) -> 
         topic, ""
     ):  # else it is of a topic that was deleted and made anew
         found.packed[place] = packed
-
-
-def _patiently(ask: Callable[[], T]) -> T:
-    """Ask again while the group's coordinator is being found, or begins to serve the group."""
-    until_s = time.monotonic() + _TIMEOUT_S
-    while True:
-        try:
-            return ask()
-        except KafkaException as error:
-            if error.args[0].code() not in _PASSING or time.monotonic() > until_s:
-                raise
-            time.sleep(_PAUSE_S)
 
 
 def _consumer(config: Mapping[str, Any], group: str) -> Consumer:
