@@ -16,9 +16,12 @@ _library = ctypes.CDLL(None) if sys.platform == "linux" else None
 _trim = getattr(_library, "malloc_trim", None)
 _set = getattr(_library, "mallopt", None)
 """Of the GNU C library, which keeps what was freed for later; others have none."""
-_ARENA_MAX, _MMAP_THRESHOLD = -8, -3
+_ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
 """Its numbers of what can be set (``malloc.h``)."""
 _LARGE_BYTES = 128 * 1024
+_FREE_BYTES = 16 * 1024 * 1024
+"""So much may be free at the end of the heap before it goes back at once, not with the next look (by itself the library would say 128 KiB
+where the other limit is set, and give and take all the time)."""
 
 
 def one_heap() -> None:
@@ -30,6 +33,7 @@ def one_heap() -> None:
     if _trim is not None and _set is not None:
         _set(_ARENA_MAX, 1)
         _set(_MMAP_THRESHOLD, _LARGE_BYTES)
+        _set(_TRIM_THRESHOLD, _FREE_BYTES)
 
 
 @contextmanager
