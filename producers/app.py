@@ -164,7 +164,7 @@ async def run(settings: Settings, chosen: dict[tuple[str, str], MarketSettings])
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
-        control.start()
+        await asyncio.to_thread(control.start)
         with kept_small(100_000), StatusServer(part, settings.status, settings.data_dir):
             beside = [writer.run(), log.writer.run(), part.loop.run(), part.readers.run()]
             leave = None
