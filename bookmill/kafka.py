@@ -84,13 +84,15 @@ _JUST_STARTED = frozenset(
 )
 
 
-def patiently(ask: Callable[[], T], also: Set[int] = frozenset()) -> T:
+def patiently(ask: Callable[[], T], also: Set[int] | None = frozenset()) -> T:
     """Ask Kafka again, for half a minute, while a broker that has just been started does not lead its partitions or groups yet, or
-    answers with one of the error codes ``also``. Raises KafkaException.
+    answers with one of the error codes ``also`` (None: with any). Raises KafkaException.
     """
 
     def passes(error: Exception) -> bool:
-        return isinstance(error, KafkaException) and error.args[0].code() in _JUST_STARTED | also
+        return isinstance(error, KafkaException) and (
+            also is None or error.args[0].code() in _JUST_STARTED | also
+        )
 
     for attempt in stamina.retry_context(
         passes, attempts=None, timeout=_PATIENCE_S, wait_initial=0.2, wait_max=1.0

@@ -6,17 +6,15 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import stamina
 from confluent_kafka import KafkaException, Message, TopicPartition
 from faust.types import TP
 
+from bookmill.kafka import patiently
 from bookmill.kafka_watch import KnownBrokers
 
 __all__ = ["offsets", "records"]
 
 _TIMEOUT_S = 30.0
-_WAIT_S = 0.2
-_WAIT_MAX_S = 2.0
 _POLL_S = 0.1
 _MOST = 1000
 
@@ -24,18 +22,16 @@ _MOST = 1000
 def offsets(consumer: Any, tps: Sequence[TP], which: int) -> dict[TP, int]:
     """Where partitions begin (OFFSET_BEGINNING), end (OFFSET_END), or stood at a time in ms: one question to each broker. Raises
     KafkaException."""
-    found: dict[TP, int] = {}
-    # A broker that has just been started may not lead its partitions yet.
-    for attempt in stamina.retry_context(
-        KafkaException, attempts=None, timeout=_TIMEOUT_S, wait_initial=_WAIT_S, wait_max=_WAIT_MAX_S
-    ):
-        with attempt:
-            asked = [TopicPartition(tp.topic, tp.partition, which) for tp in tps]
-            for each in consumer.offsets_for_times(asked, timeout=_TIMEOUT_S):
-                if each.error is not None:
-                    raise KafkaException(each.error)
-                found[TP(each.topic, each.partition)] = each.offset
-    return found
+
+    def ask() -> dict[TP, int]:
+        asked = [TopicPartition(tp.topic, tp.partition, which) for tp in tps]
+        found = consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)
+        for each in found:
+            if each.error is not None:
+                raise KafkaException(each.error)
+        return {TP(each.topic, each.partition): each.offset for each in found}
+
+    return patiently(ask, also=None)
 
 
 def records(

@@ -26,23 +26,12 @@ from schemas.catalogue import (
     Topic,
 )
 from streams.output import Output
-from streams.watcher.consolidation import Consolidation
 from streams.watcher.delivery import Deliveries, Parcel
-from streams.watcher.inputs import (
-    AlertInput,
-    Input,
-    JudgedInput,
-    Outgoing,
-    Record,
-    Tools,
-    TopsInput,
-    identity_of,
-)
-from streams.watcher.judging import Judge
-from streams.watcher.restoring import Restored, restore
+from streams.watcher.inputs import AlertInput, Input, JudgedInput, Outgoing, Record, Tools, TopsInput
+from streams.watcher.opening import Opening
+from streams.watcher.restoring import restore
 from streams.watcher.rules import Rules
 from streams.watcher.silence import CLOCK, FEEDS, Silence
-from streams.watcher.tops import TopKeeper
 
 __all__ = ["EVENTS", "INPUTS", "JUDGED", "Watch"]
 
@@ -56,7 +45,6 @@ JUDGED: tuple[Topic, ...] = (*EVENTS, CONSOLIDATED)
 """What rules are held against."""
 INPUTS: tuple[Topic, ...] = (*JUDGED, TOPS, ALERTS)
 """What a watcher reads: the last three, and the consolidated book, are what watchers write."""
-_SPEAK_OF_TOPS = frozenset({SPREADS, BOOK_SNAPSHOTS, GAPS})
 
 
 class Watch:
@@ -90,9 +78,9 @@ class Watch:
         self._incarnations = incarnations
         self._rules_now = rules
         self._topics = {tools.prefix + topic.name: topic for topic in INPUTS}
-        self._stale_micros = int(settings.watcher.stale_after_s * 1e6)
-        self._keepers: dict[int, TopKeeper] = {}
-        self._opening: dict[TP, asyncio.Task[None]] = {}
+        self._opening = Opening(settings, tools, incarnations)
+        self._tasks: dict[TP, asyncio.Task[None]] = {}
+        """Partitions that are being opened, or were of this assignment."""
         self._committed_s = self._looked_s = 0.0
 
     async def process(self, tp: TP, records: Sequence[Record], highwater: int) -> None:
@@ -119,7 +107,7 @@ class Watch:
         """Serve reports, look at what does not come, take checkpoints; returns what is to be committed now, mostly nothing."""
         self.output.poll()
         self.posts.check()
-        for task in set(self._opening.values()):
+        for task in set(self._tasks.values()):
             if task.done() and not task.cancelled():
                 task.result()  # an error ends the watcher, also where no record comes to be processed
         self._use_rules()
@@ -150,15 +138,15 @@ class Watch:
         for tp in self.owned.keys() - self.assigned:
             del self.owned[tp]
             if self._topics[tp.topic] is SPREADS:  # event topics come and go together
-                self._keepers.pop(tp.partition, None)
+                self._opening.forget(tp.partition)
                 self.silences.pop(tp.partition, None)
-        self._opening.clear()
+        self._tasks.clear()
         new = [tp for tp in self.assigned if tp not in self.owned]
         if new:
             task = asyncio.ensure_future(self._open(new))
             # An error is raised at the next tick; nobody asks one that was given up.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._opening = dict.fromkeys(new, task)
+            self._tasks = dict.fromkeys(new, task)
 
     async def finish(self, timeout_s: float) -> dict[TP, tuple[int, str]]:
         """Before leaving: store all that was written, and what rules have seen; returns what is to be committed."""
@@ -172,11 +160,11 @@ class Watch:
 
     async def _ready(self, tp: TP) -> Input | None:
         while tp in self.assigned and tp not in self.owned:
-            task = self._opening.get(tp)
+            task = self._tasks.get(tp)
             if task is None:
                 return None
             await asyncio.wait([task])
-            if self._opening.get(tp) is task:
+            if self._tasks.get(tp) is task:
                 task.result()
         return self.owned.get(tp)
 
@@ -191,64 +179,21 @@ class Watch:
             checkpoints=prefix + CHECKPOINTS_ALERTS.name,
             incarnations=self._incarnations,
         )
-        if any(self._opening.get(tp) is not mine for tp in tps):
+        if any(self._tasks.get(tp) is not mine for tp in tps):
             return  # it was for an assignment that is no more
         self.tools.counts["checkpoints_refused"] += found.refused
         for tp in tps:
-            one = self.owned[tp] = self._opened(tp, found)
+            one = self._opening.input(tp, self._topics[tp.topic], found, self.rules)
+            self.owned[tp] = one
             one.highwater = max(one.position, found.ends[tp])
         for partition in {tp.partition for tp in tps}.difference(self.silences):
-            silence = Silence(prefix + CLOCK, partition, most_states=self.settings.watcher.max_states)
-            packed = found.packed.get((partition, prefix + CLOCK))
-            if packed is not None:
-                silence.restore(packed)
-            silence.use(self.rules.by_topic.get(None, ()))
-            self.silences[partition] = silence
+            self.silences[partition] = self._opening.silence(partition, found, self.rules)
         _log.info(
             "partitions opened",
             partitions=len(tps),
             tops=sum(map(len, found.tops.values())),
             states=sum(len(each.states) for each in found.packed.values()),
         )
-
-    def _opened(self, tp: TP, found: Restored) -> Input:
-        tools, topic = self.tools, self._topics[tp.topic]
-        offset, metadata = found.committed[tp]
-        offset = min(offset, found.ends[tp])  # a topic that was made anew ends before
-        if topic is TOPS:
-            consolidation = Consolidation(stale_micros=self._stale_micros)
-            now_s = time.monotonic()
-            for record in found.tops[tp]:
-                value, key = record.value(), record.key()
-                top = None if value is None else tools.read(TOPS, value)
-                if isinstance(key, bytes) and (top is not None or value is None):
-                    consolidation.restore(key, top, identity_of(record.headers()), now_s)
-            consolidation.restored()
-            return TopsInput(tools, tp.partition, offset, consolidation)
-        if topic is ALERTS:
-            return AlertInput(tools, tp.partition, offset, metadata)
-        judge = Judge(
-            topic.name,
-            most_states=self.settings.watcher.max_states,
-            incarnation=self._incarnations.get(tp.topic, ""),
-        )
-        packed = found.packed.get((tp.partition, tp.topic))
-        if packed is not None and packed.position >= offset:
-            judge.restore(packed)
-            offset = packed.position
-        judge.use(self.rules.by_topic.get(topic.name, ()))
-        keeper = self._keeper(tp.partition) if topic in _SPEAK_OF_TOPS else None
-        return JudgedInput(tools, topic, tp.partition, offset, judge, keeper)
-
-    def _keeper(self, partition: int) -> TopKeeper:
-        keeper = self._keepers.get(partition)
-        if keeper is None:
-            keeper = self._keepers[partition] = TopKeeper(
-                self.tools.schema_ids[TOPS],
-                partitions=self.settings.kafka.partitions,
-                stale_micros=self._stale_micros,
-            )
-        return keeper
 
     def _use_rules(self) -> None:
         """Take over a new version of the rules."""
