@@ -35,3 +35,10 @@ def test_what_waiting_does_not_help_is_raised(code: int) -> None:
 
 def test_who_asks_may_know_more_that_passes() -> None:
     assert patiently(_answers(KafkaError.NON_EMPTY_GROUP, None), also={KafkaError.NON_EMPTY_GROUP}) == "here"
+
+
+def test_who_only_asks_may_ask_again_whatever_is_wrong() -> None:
+    assert (
+        patiently(_answers(KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._TRANSPORT, None), also=None)
+        == "here"
+    )
