@@ -123,6 +123,21 @@ class Exchanges:
             )
         )
 
+    @property
+    def listened_to(self) -> bool:
+        """Whether somebody is subscribed to the trades of every instrument: at Kraken's pace that is seconds after its books."""
+
+        def subscribed() -> bool:
+            for market, symbols in self.symbols.items():
+                simulator, own = self._of(market)
+                channels = simulator.hub(own).channels
+                names = (self._channel(market, which, "trades") for which in range(len(symbols)))
+                if not all(channels[name].subscribers for name in names):
+                    return False
+            return True
+
+        return self._call(subscribed)
+
     def begin(self) -> None:
         """What is traded from now on has to arrive."""
 

@@ -136,10 +136,12 @@ class Stage:
     # The way of a run.
 
     def open(self) -> None:
-        """Start all parts and wait until every book is live and every instrument has traded: from then on nothing may be missing."""
+        """Start all parts and wait until every book is live and every instrument has traded to a listener: from then on nothing may be
+        missing."""
         for name in (*WORKERS, *SINKS, *self._producers):
             self.fleet.add(name)
         self.until(self._live, "all books are live at first", _READY_S)
+        self.until(lambda: self.exchanges.listened_to, "all trades are subscribed", _READY_S)
         self._moved(1, _READY_S)
         self.exchanges.begin()
 
