@@ -60,11 +60,13 @@ class OverlapState(msgspec.Struct, array_like=True):
     """Where the book had been told when it went back to an image that is behind, 0: it is not behind; ``told_until`` at the latest."""
     told_until: int = 0
     left: bytes = b""
-    """Was followed until another's image, received at ``taken_micros``, took its place, and has brought nothing since: what it would
-    have brought before may be missing. Empty: there is no such doubt."""
+    """Was followed until another's image, received at ``taken_micros``, took its place, and has not brought all since that the image
+    has: it may be missing. Empty: there is no such doubt."""
     left_micros: int = 0
     """When the one before the last image of another brought a change last."""
     taken_micros: int = 0
+    taken_id: int = 0
+    """The image's update id, 0 where it has none: then whatever comes shows that the connection went on."""
 
     @property
     def whole_micros(self) -> int:
@@ -98,7 +100,7 @@ class Overlap:
         state = self.state
         if connection == state.book or not state.book or synchronizer.phase is not Phase.LIVE:
             return True
-        self._hear(connection)
+        self._hear(connection, image.last_id)
         if micros - state.book_micros > AHEAD_MICROS:
             return _shows(image, synchronizer.book)
         if state.left:
@@ -110,17 +112,18 @@ class Overlap:
             state.told_id, state.told_until = synchronizer.last_id, micros + SILENT_MICROS
         elif line_of(connection) != line_of(state.book) and not _shows(image, synchronizer.book):
             state.left_micros = state.whole_micros or state.book_micros
-            state.left, state.taken_micros = state.book, micros
+            state.left, state.taken_micros, state.taken_id = state.book, micros, image.last_id
         return True
 
     def fell_silent(self, micros: int) -> bool:
         """Whether the connection that was left would have brought something by now."""
         return bool(self.state.left) and micros - self.state.taken_micros > SILENT_MICROS
 
-    def _hear(self, connection: bytes) -> None:
-        """A connection that is not followed brings something."""
+    def _hear(self, connection: bytes, reached: int) -> None:
+        """A connection, maybe the one that was left, has brought all up to this update id: it has missed nothing that an image
+        of that id or a lower one had before it."""
         state = self.state
-        if state.left and line_of(connection) == line_of(state.left):
+        if state.left and reached >= state.taken_id and line_of(connection) == line_of(state.left):
             state.left = b""
 
     def told(self, change: BookDiff | BookImage, micros: int) -> bool:
@@ -136,7 +139,7 @@ class Overlap:
     ) -> Iterator[BookDiff]:
         """What of a change, and of those that waited, is to be offered to the book now; each before the next is asked for."""
         state = self.state
-        self._hear(connection)
+        self._hear(connection, diff.last_id)
         if not state.book or line_of(connection) == line_of(state.book):
             # One line hands over from connection to connection in order: what its new one brings follows on the old one's.
             self.follow(connection, micros)
