@@ -19,7 +19,7 @@ _set = getattr(_library, "mallopt", None)
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1
 """Its numbers of what can be set (``malloc.h``)."""
 _LARGE_BYTES = 128 * 1024
-_FREE_BYTES = 16 * 1024 * 1024
+_FREE_BYTES = 4 * 1024 * 1024
 """So much may be free at the end of the heap before it goes back at once, not with the next look (by itself the library would say 128 KiB
 where the other limit is set, and give and take all the time)."""
 

@@ -217,7 +217,7 @@ class Loader:
 
     def _failed(self, partition: Partition, outcome: Failed) -> None:
         pause_s = self._delay_s(partition.failures + 1)
-        partition.failed(outcome.side, str(outcome.error), self._clock() + pause_s)
+        partition.failed(outcome.side, outcome.reason, self._clock() + pause_s)
         self.counters.retries += 1
         _log.warning(
             "batch is tried again",
@@ -225,7 +225,7 @@ class Loader:
             partition=partition.number,
             attempt=partition.failures,
             pause_s=round(pause_s, 2),
-            reason=str(outcome.error),
+            reason=outcome.reason,
         )
 
     def _delay_s(self, attempt: int) -> float:

@@ -48,7 +48,7 @@ class Failed:
     """``side`` (clickhouse, registry or dead letters) does not do its part now; the same batch again, later."""
 
     side: str
-    error: UnavailableError
+    reason: str
 
 
 Outcome = Stored | Refused | Failed
@@ -102,7 +102,7 @@ class Writer:
                 )
                 size, insert_s = len(container), time.perf_counter() - started_s
         except UnavailableError as error:
-            return Failed(side, error)
+            return _failed(side, error, rows)
         except (FrameError, DataRefusedError) as error:
             # A schema concerns all rows alike; what ClickHouse refuses is in one of them.
             if isinstance(error, DataRefusedError) and len(rows.messages) > 1:
@@ -113,8 +113,16 @@ class Writer:
             if dead:
                 self._dead_letters.write(dead)
         except UnavailableError as error:
-            return Failed("dead letters", error)
+            return _failed("dead letters", error, rows)
         return Stored(rows.marks, len(rows.messages), size, rows.duplicates, len(dead), insert_s)
+
+
+def _failed(side: str, error: UnavailableError, rows: Rows) -> Failed:
+    """Libraries leave their errors in circles, with all that the functions have in hand which these went through: that would be the
+    rows of each attempt, until circles are looked for."""
+    rows.messages.clear()
+    rows.datums.clear()
+    return Failed(side, str(error))
 
 
 def _middle(rows: Rows) -> int:
