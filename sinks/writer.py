@@ -45,7 +45,10 @@ class Refused:
 
 @dataclass(frozen=True)
 class Failed:
-    """``side`` (clickhouse, registry or dead letters) does not do its part now; the same batch again, later."""
+    """``side`` (clickhouse, registry or dead letters) does not do its part now; the same batch again, later.
+
+    ``reason`` is not the error itself: that holds the functions it came through with all they have in hand, one of which holds this.
+    """
 
     side: str
     reason: str
@@ -118,8 +121,7 @@ class Writer:
 
 
 def _failed(side: str, error: UnavailableError, rows: Rows) -> Failed:
-    """Libraries leave their errors in circles, with all that the functions have in hand which these went through: that would be the
-    rows of each attempt, until circles are looked for."""
+    """A library may keep its error all the same, in a circle: until that is found it would hold a copy of the rows for each attempt."""
     rows.messages.clear()
     rows.datums.clear()
     return Failed(side, str(error))
