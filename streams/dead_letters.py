@@ -9,7 +9,7 @@ __all__ = ["error_headers"]
 
 def error_headers(partition: RawPartition, letter: DeadLetter) -> list[tuple[str, bytes]]:
     """Headers of the dead-letter record of a raw record."""
-    record, reason = letter.record, letter.reason
+    record = letter.record
     return [
         *record.headers,
         ("__connect.errors.topic", partition.topic.encode()),
@@ -18,6 +18,6 @@ def error_headers(partition: RawPartition, letter: DeadLetter) -> list[tuple[str
         ("__connect.errors.connector.name", b"bookmill-worker"),
         ("__connect.errors.task.id", b"%d" % partition.partition),
         ("__connect.errors.stage", b"VALUE_CONVERTER"),
-        ("__connect.errors.exception.class.name", type(reason.__cause__ or reason).__name__.encode()),
-        ("__connect.errors.exception.message", reason.message.encode()),
+        ("__connect.errors.exception.class.name", letter.error.encode()),
+        ("__connect.errors.exception.message", letter.reason.encode()),
     ]

@@ -169,9 +169,7 @@ class Mill:
             counts[name] += len(getattr(events, name))
         counts["dead_letters"] += len(work.dead_letters)
         for letter in work.dead_letters[:3]:
-            _log.warning(
-                "frame becomes a dead letter", offset=letter.record.offset, reason=str(letter.reason)
-            )
+            _log.warning("frame becomes a dead letter", offset=letter.record.offset, reason=letter.reason)
 
     async def _ask_for_snapshots(self, owned: OwnedPartition) -> None:
         """Only near the end of the log: further back the snapshot that healed the book then is still to come."""

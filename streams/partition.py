@@ -58,10 +58,14 @@ class RawRecord(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A raw record that cannot be processed, and why."""
+    """A raw record that cannot be processed, and why: a sentence, and the name of the error's class.
+
+    Not the error itself: that holds the function it was caught in, which holds this together with all events of its batch.
+    """
 
     record: RawRecord
-    reason: FrameError
+    reason: str
+    error: str
 
 
 @dataclass(slots=True)
@@ -143,8 +147,8 @@ class RawPartition:
                 TypeError,
                 ValueError,
             ) as error:  # a header may have no value at all
-                reason = FrameError(f"The record's headers cannot be read: {error!r}.")
-                work.dead_letters.append(DeadLetter(record, reason))
+                reason = f"The record's headers cannot be read: {error!r}."
+                work.dead_letters.append(DeadLetter(record, reason, FrameError.__name__))
                 continue
             taking = False
             try:
@@ -174,7 +178,7 @@ class RawPartition:
                     if kind != b"poll":
                         instrument.take_again(messages, offset)
             except FrameError as error:
-                work.dead_letters.append(DeadLetter(record, error))
+                work.dead_letters.append(_dead_letter(record, error))
                 if taking or kind == b"ws":
                     self._lose(record, channel, "unreadable", receive_micros, out, connection, torn=taking)
         self.position = work.position = position
@@ -263,6 +267,10 @@ class RawPartition:
             return self.open(key.decode(), symbol.decode())
         except (AttributeError, UnicodeDecodeError) as error:  # a header may have no value at all
             raise FrameError(f"The record's key or symbol is not UTF-8: {error}.") from error
+
+
+def _dead_letter(record: RawRecord, error: FrameError) -> DeadLetter:
+    return DeadLetter(record, error.message, type(error.__cause__ or error).__name__)
 
 
 def _unit(header: bytes) -> Unit:

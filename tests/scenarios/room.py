@@ -200,7 +200,7 @@ class Room:
             if batch:
                 work = self.partition.process(batch)
                 seen.records += work.records
-                seen.dead_letters += [str(letter.reason) for letter in work.dead_letters]
+                seen.dead_letters += [letter.reason for letter in work.dead_letters]
                 for topic in EVENT_TOPICS:
                     events = getattr(work.events, topic.name)
                     seen.events[topic.name] = seen.events.get(topic.name, 0) + len(events)

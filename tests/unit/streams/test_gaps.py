@@ -383,4 +383,4 @@ def test_an_end_that_cannot_be_read_is_a_dead_letter(value: bytes) -> None:
 
 def test_what_is_no_page_of_past_trades_is_a_dead_letter() -> None:
     work = partition(BinanceSpot()).process([trade(0, 1), pages(1, 2)])
-    assert "Not an answer of binance with past trades" in str(work.dead_letters[0].reason)
+    assert "Not an answer of binance with past trades" in work.dead_letters[0].reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -264,9 +265,21 @@ BAD = [
 def test_a_bad_record_costs_itself_only(bad: Record, reason: str) -> None:
     work = partition().process([trade(0, 1), bad, trade(2, 2)])
     assert [letter.record for letter in work.dead_letters] == [bad]
-    assert reason in str(work.dead_letters[0].reason)
+    assert reason in work.dead_letters[0].reason
     assert ids(work.events.trades) == ["00000000000000000000/000000", "00000000000000000002/000000"]
     assert work.position == 3
+
+
+@pytest.mark.parametrize(("bad", "reason"), BAD)
+def test_a_bad_record_does_not_hold_the_events_of_its_batch(bad: Record, reason: str) -> None:
+    raw = partition()
+    gc.collect()
+    gc.disable()
+    try:
+        assert reason in raw.process([trade(0, 1), bad, trade(2, 2)]).dead_letters[0].reason
+        assert not [one for one in gc.get_objects() if type(one) is Work], "it is in a circle"
+    finally:
+        gc.enable()
 
 
 def test_frames_of_other_channels_are_counted_not_lost() -> None:
