@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import event, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from bookmill.settings import WorkerSettings
@@ -245,9 +245,9 @@ def test_whoever_takes_over_goes_on_with_the_same_events(
     cut = data.draw(st.integers(1, len(told.records)))
     straight = told.partition()
     straight.process(told.records[:cut])
-    checkpoint = read_one(
-        pack(straight, straight.instruments[WIRE.encode()]), logs(straight, len(told.records))
-    )
+    instrument = straight.instruments[WIRE.encode()]
+    assume(not instrument.overlap.ahead)  # then no checkpoint is taken
+    checkpoint = read_one(pack(straight, instrument), logs(straight, len(told.records)))
     assert checkpoint is not None
     expected = straight.process(told.records[cut:]).events
     taken_over = told.partition()
