@@ -85,11 +85,6 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         cast("PartApp", self.app).ended = error
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def assignment(self) -> set[TP]:
-        """Nothing before there is a consumer: on a busy machine Faust's tables, of which there are none, ask before this thread has
-        made it, and the part ended with a traceback."""
-        return set() if self._consumer is None else super().assignment()
-
     async def on_thread_stop(self) -> None:
         """Leave the group and disconnect, whatever is under way."""
         try:

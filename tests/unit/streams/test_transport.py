@@ -16,7 +16,6 @@ import aiokafka
 import pytest
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import IllegalStateError
-from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -200,11 +199,3 @@ def test_a_part_whose_kafka_goes_away_as_it_starts_ends_in_a_sentence(tmp_path: 
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "it went away as this part started" in done.stderr.splitlines()[-1]
-
-
-def test_a_thread_that_has_no_consumer_yet_has_no_partitions() -> None:
-    thread: Any = object.__new__(_ConsumerThread)
-    thread._consumer = None
-    assert thread.assignment() == set()
-    thread._consumer = SimpleNamespace(assignment=lambda: {TopicPartition("raw", 1)})
-    assert thread.assignment() == {TP("raw", 1)}
