@@ -31,7 +31,7 @@ from streams.faust_app import PartApp, app_options
 from streams.mill import Mill
 from streams.output import Output
 from streams.statistics import WorkerPart
-from streams.transport import BatchSchema, Consumer
+from streams.transport import BatchSchema, Consumer, fetched
 from venues.interface import Venue
 from venues.registry import venue
 
@@ -116,7 +116,7 @@ def create_app(prepared: Prepared) -> WorkerApp:
         client_config=config,
         incarnations=prepared.incarnations,
     )
-    app.part = WorkerPart(mill, lambda: cast("Consumer", app.consumer).fetched)
+    app.part = WorkerPart(mill, lambda: fetched(app))
     raws = app.topic(*prepared.venues, schema=BatchSchema(), acks=False)
 
     @app.agent(raws, name="mill", supervisor_strategy=CrashingSupervisor)

@@ -29,7 +29,7 @@ from bookmill.kafka import unreachable
 from streams.faust_app import PartApp
 from streams.static_member import StaticMember
 
-__all__ = ["BatchSchema", "Consumer", "Producer", "Transport"]
+__all__ = ["BatchSchema", "Consumer", "Producer", "Transport", "fetched"]
 
 
 # By a name of its own: Faust gives a class whose logger is its own base's another one.
@@ -134,13 +134,6 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> _ConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    @property
-    def fetched(self) -> int:
-        """Partitions whose records have been fetched and wait; of each it is a fetch at most, the next is asked for afterwards."""
-        consumer = self._thread._consumer if self._thread is not None else None
-        fetcher = consumer._fetcher if consumer is not None else None  # made when it starts
-        return 0 if fetcher is None else len(fetcher._records)
-
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's watchdog reads acknowledgements, which are not used here, and calls a partition without records stuck.
         Lag and health stand at the status port."""
@@ -199,6 +192,19 @@ class Consumer(driver.Consumer):
             self._ahead.cancel()
             await asyncio.wait([self._ahead])
         await super().on_stop()
+
+
+def fetched(app: PartApp) -> int:
+    """Partitions whose records have been fetched and wait; of each it is a fetch at most, the next is asked for afterwards.
+
+    For the status port's thread, which must not be the one that makes the consumer: ``app.consumer`` makes one where there is
+    none, and of two that are made at once Faust would start the one and ask the other.
+    """
+    made = cast("Consumer | None", app._consumer)
+    thread = None if made is None else made._thread
+    consumer = None if thread is None else thread._consumer
+    fetcher = None if consumer is None else consumer._fetcher  # made when it starts
+    return 0 if fetcher is None else len(fetcher._records)
 
 
 class Producer(driver.Producer):

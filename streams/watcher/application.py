@@ -27,7 +27,7 @@ from schemas.catalogue import (
 from schemas.decoding import Decoder
 from streams.faust_app import PartApp, app_options
 from streams.output import Output
-from streams.transport import BatchSchema, Consumer
+from streams.transport import BatchSchema, Consumer, fetched
 from streams.watcher.inputs import Tools
 from streams.watcher.part import WatcherPart
 from streams.watcher.restoring import begin
@@ -110,7 +110,7 @@ def create_app(prepared: Prepared, rules: RuleFollower) -> WatcherApp:
         incarnations=prepared.incarnations,
         rules=lambda: rules.now,
     )
-    app.part = WatcherPart(watch, rules, lambda: cast("Consumer", app.consumer).fetched)
+    app.part = WatcherPart(watch, rules, lambda: fetched(app))
     for name, topics in (
         ("events", EVENTS),
         ("tops", (TOPS,)),
