@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,10 @@ _log = structlog.get_logger(__name__)
 _STATISTICS_MS = 5000
 _LOST_AFTER = 2
 """Statistics in a row. While Kafka is away its brokers are known all the same, as not connected."""
+_IDLE_AFTER = 4
+"""The same. A client that is well connects within three seconds (``bookmill.kafka.client_config``) to a broker that can be reached."""
+_AT_REST = {"INIT", "DOWN", "TRY_CONNECT"}
+_REACH_S = 0.25
 _REAL = {"configured", "learned"}
 _LEAVE_S = 30.0
 _LEAVE_LOST_S = 1.0
@@ -33,42 +38,63 @@ class KnownBrokers:
 
     A broker that stops may answer with a list of brokers in which it is no more. If it was the only one, and its connection breaks
     before that is looked at, the client forgets it together with the addresses it was given, and does nothing ever after, without an
-    error (librdkafka issue 5301). Only a new client helps. A part whose work goes through it ends with a sentence, and whoever watches over
+    error (librdkafka issue 5301). Or it knows its broker, which can be reached, and does not try. Only a new client helps. A part whose work goes through it ends with a sentence, and whoever watches over
     it starts it anew; one that can spare it for a moment puts another in its place (:func:`let_go`).
     """
 
     def __init__(self) -> None:
         self._without = 0
+        self._idle = 0
 
     @property
     def config(self) -> dict[str, Any]:
         """What the client's configuration needs: it tells statistics, inside a poll."""
         return {
-            "stats_cb": lambda text: self._note(json.loads(text)),
+            "stats_cb": lambda text: self._note(json.loads(text, object_pairs_hook=_each)),
             "statistics.interval.ms": _STATISTICS_MS,
         }
 
     @property
     def lost(self) -> bool:
         """Whether the client is lost for good."""
-        return self._without >= _LOST_AFTER
+        return self._without >= _LOST_AFTER or self._idle >= _IDLE_AFTER
 
     def require(self) -> None:
         """Raise :class:`UnavailableError` where it is."""
         if self.lost:
             raise UnavailableError(
-                "A Kafka client knows no broker any more, and will not look for one.",
+                "A Kafka client has no broker any more, and will not look for one.",
                 hint="Start this part again.",
             )
 
     def _note(self, said: Mapping[str, Any]) -> None:
-        known = any(broker.get("source") in _REAL for broker in said.get("brokers", {}).values())
-        self._without = 0 if known else self._without + 1
+        brokers = [each for each in said.get("brokers", {}).values() if each.get("source") != "internal"]
+        real = [each for each in brokers if each.get("source") in _REAL]
+        self._without = 0 if real else self._without + 1
+        at_rest = all(each.get("state") in _AT_REST for each in brokers)
+        self._idle = self._idle + 1 if at_rest and any(map(_can_be_reached, real)) else 0
+
+
+def _each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of the statistics: a broker that was forgotten and learned again stands there more than once, under one name."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    return {f"{name} ({number})": value for number, (name, value) in enumerate(pairs)}
+
+
+def _can_be_reached(broker: Mapping[str, Any]) -> bool:
+    host, _, port = broker.get("nodename", "").rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), _REACH_S):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def let_go(consumer: Consumer, what: str) -> None:
     """Another takes the place of a lost consumer, which reads ``what``. It is closed beside: it may wait for brokers to say good-bye to."""
-    _log.warning("a Kafka client knows no broker any more, another takes its place", reads=what)
+    _log.warning("a Kafka client has no broker any more, another takes its place", reads=what)
     threading.Thread(target=consumer.close, name="lost client", daemon=True).start()
 
 

@@ -49,7 +49,7 @@ class Dependencies:
                 self._until_s = time.monotonic() + _REMEMBERED_S
             found = dict(self._found)
         return {
-            "kafka": self._feed.pulse.problem or self._feed.watch.problem,
+            "kafka": self._feed.watch.problem,
             "clickhouse": found["clickhouse"],
             "registry": self._feed.registry_problem or found["registry"],
         }

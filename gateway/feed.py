@@ -22,7 +22,6 @@ from bookmill.buffers import Buffer
 from bookmill.errors import UnavailableError
 from bookmill.kafka import READ_AHEAD_BYTES
 from bookmill.kafka_watch import KafkaWatch
-from bookmill.pulse import Pulse, ended_without
 from gateway.arrival import Arrival, Arrivals
 from gateway.live import LiveState
 from gateway.reading import Look, Places, high_marks, places
@@ -58,7 +57,6 @@ class Feed:
         failed: Callable[[BaseException], None],
     ) -> None:
         self.watch = watch
-        self.pulse = Pulse()
         self.arrivals = arrivals
         self.caught_up = False
         """Whether all that there was at the start has been taken."""
@@ -132,9 +130,8 @@ class Feed:
         try:
             consumer = self._consumer_of()
             try:
-                with ended_without(self.pulse):
-                    self._begin(consumer)
-                    self._read(consumer, loop)
+                self._begin(consumer)
+                self._read(consumer, loop)
             finally:
                 consumer.close()
         except Exception as error:  # noqa: BLE001  whatever it is, the gateway has to end with it
@@ -157,7 +154,6 @@ class Feed:
     def _assign(self, consumer: Consumer) -> None:
         now_ms = time.time_ns() // 1_000_000
         for look in self._looks:
-            self.pulse.beat()
             begins, ends = places(consumer, look, self._prefix, now_ms, self._begins)
             if begins:
                 consumer.incremental_assign(
@@ -170,7 +166,6 @@ class Feed:
         look_at_s = 0.0
         partitions_at_s = time.monotonic() + _NEW_PARTITIONS_S
         while not self._stopping.is_set():
-            self.pulse.beat()
             messages = consumer.consume(1, _IDLE_S)
             if messages:
                 messages += consumer.consume(_BATCH - 1, 0)
@@ -209,7 +204,6 @@ class Feed:
         """The event of a message, however long the registry does not say what its schema is."""
         backoff = Backoff(*_BACKOFF_S)
         while not self._stopping.is_set():
-            self.pulse.beat()
             try:
                 arrival = self.arrivals.read(message)
             except UnavailableError as error:
@@ -224,7 +218,6 @@ class Feed:
         if not arrivals:
             return
         while not self._slots.acquire(timeout=_IDLE_S):
-            self.pulse.beat()
             if self._stopping.is_set():
                 return
         self._handed += len(arrivals)

@@ -23,7 +23,6 @@ from confluent_kafka.serialization import MessageField, SerializationContext, Se
 from bookmill.errors import UnavailableError
 from bookmill.kafka import READ_AHEAD, client_config, patiently
 from bookmill.kafka_watch import KnownBrokers, let_go
-from bookmill.pulse import Pulse, ended_without
 from bookmill.settings import KafkaSettings
 from schemas.catalogue import CONTROL_REQUESTS
 from venues.interface import TradeSpan
@@ -70,7 +69,6 @@ class ControlReader:
         self.read = 0
         self.unreadable = 0
         self.problem = ""
-        self.pulse = Pulse()
         self._topic = settings.topic_prefix + CONTROL_REQUESTS.name
         self._receive = receive
         self._deserialize = AvroDeserializer(registry, CONTROL_REQUESTS.schema_text)
@@ -111,12 +109,7 @@ class ControlReader:
         self._consumer.close()
 
     def _run(self) -> None:
-        with ended_without(self.pulse):
-            self._read()
-
-    def _read(self) -> None:
         while not self._stopping.is_set():
-            self.pulse.beat()
             message = self._consumer.poll(_POLL_S)
             if self._brokers.lost:
                 let_go(self._consumer, "control requests")

@@ -91,7 +91,7 @@ class Sharing:
 
     def health(self) -> dict[str, str]:
         """What is wrong with the group, and what cannot be collected."""
-        problems = {"subscriptions": self.problem or self.reader.pulse.problem or self.reader.problem}
+        problems = {"subscriptions": self.problem or self.reader.problem}
         return {name: text for name, text in problems.items() if text} | self.subscriptions.health()
 
     def statistics(self) -> dict[str, Any]:

@@ -48,8 +48,8 @@ class ProducerPart:
     def health(self) -> dict[str, str]:
         """Problems of Kafka, of control.requests and of each market."""
         problems = self._writer.health()
-        if problem := self._control.pulse.problem or self._control.problem:
-            problems["control.requests"] = problem
+        if self._control.problem:
+            problems["control.requests"] = self._control.problem
         for market in self._markets:
             problems |= market.health()
         if self._sharing:

@@ -17,7 +17,6 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from bookmill.errors import FrameError
 from bookmill.kafka import READ_AHEAD, client_config
 from bookmill.kafka_watch import KnownBrokers, leave, let_go
-from bookmill.pulse import Pulse, ended_without
 from bookmill.settings import KafkaSettings, ProducerSettings
 from schemas.catalogue import CONTROL_SUBSCRIPTIONS
 from schemas.subscriptions import Desired, decode, group_of
@@ -57,7 +56,6 @@ class SubscriptionReader:
     ) -> None:
         self.unreadable = 0
         self.problem = ""
-        self.pulse = Pulse()
         self.partitions: frozenset[int] = frozenset()
         """Those that are ours and have been read to their end."""
         self.rebalances = 0
@@ -107,14 +105,12 @@ class SubscriptionReader:
 
     def _run(self) -> None:
         try:
-            with ended_without(self.pulse):
-                while not self._stopping.is_set():
-                    self.pulse.beat()
-                    message = self._consumer.poll(_POLL_S)
-                    if message is not None:
-                        self._take(message)
-                    if self._brokers.lost:
-                        self._join_anew()
+            while not self._stopping.is_set():
+                message = self._consumer.poll(_POLL_S)
+                if message is not None:
+                    self._take(message)
+                if self._brokers.lost:
+                    self._join_anew()
         finally:
             leave(self._consumer, self._brokers)
 

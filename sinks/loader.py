@@ -27,7 +27,6 @@ from bookmill.backoff import delay_s
 from bookmill.buffers import Buffer
 from bookmill.errors import RefusedError, UnavailableError
 from bookmill.kafka_watch import KafkaWatch, leave
-from bookmill.pulse import Pulse
 from bookmill.settings import SinkSettings
 from sinks.assignment import Assignment
 from sinks.batch import Batch
@@ -84,7 +83,6 @@ class Loader:
         self._closing = False
         self._fatal: BaseException | None = None
         self.counters = Counters()
-        self.pulse = Pulse()
         limits = Limits(rows=settings.batch_rows, size=BATCH_BYTES, age_s=settings.batch_ms / 1000)
         self.partitions = Assignment(limits)
         self._commits = Commits(clock=clock, delay_s=self._delay_s, counters=self.counters)
@@ -108,7 +106,6 @@ class Loader:
 
     def turn(self, *, wait_s: float) -> None:
         """Read what there is, settle what is written, begin what is due. Waits at most ``wait_s``."""
-        self.pulse.beat()
         waiting = self._flights or self._commits.outstanding
         if self._flights and self._is_full():
             wait(self._flights, _SHORT_WAIT_S, FIRST_COMPLETED)
@@ -130,7 +127,6 @@ class Loader:
         self.partitions.regulate(self._consumer, everything=True)
         deadline_s = self._clock() + _FINISH_S
         while self._clock() < deadline_s:
-            self.pulse.beat()
             wait(self._flights, _FINISH_S)
             self._settle()
             self._begin(age_share=0.0)
@@ -248,7 +244,6 @@ class Loader:
     def _assigned(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
         """Ours from now on."""
         while assigned and not self._stopping.is_set():
-            self.pulse.beat()
             try:
                 self.partitions.take(consumer, assigned)
             except UnavailableError as error:

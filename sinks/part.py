@@ -44,8 +44,8 @@ class SinkPart:
         problems = dict(
             partition.problem for partition in self._loader.partitions if partition.problem is not None
         )
-        if problem := self._loader.pulse.problem or self._kafka.problem:
-            problems["kafka"] = problem
+        if self._kafka.problem:
+            problems["kafka"] = self._kafka.problem
         return problems
 
     def statistics(self) -> dict[str, Any]:

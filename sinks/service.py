@@ -16,7 +16,6 @@ from bookmill.errors import ConfigurationError
 from bookmill.kafka import READ_AHEAD, client_config
 from bookmill.kafka_watch import KafkaWatch
 from bookmill.memory import kept_small
-from bookmill.pulse import ended_without
 from bookmill.settings import Settings
 from bookmill.status import StatusServer
 from schemas import admin, registry
@@ -80,11 +79,7 @@ def run(settings: Settings) -> None:
             watch=watch,
         )
         # More often than that took a third of the time.
-        with (
-            kept_small(200_000),
-            StatusServer(SinkPart(loader, watch), settings.status, settings.data_dir),
-            ended_without(loader.pulse),
-        ):
+        with kept_small(200_000), StatusServer(SinkPart(loader, watch), settings.status, settings.data_dir):
             loader.run()
 
 

@@ -50,8 +50,8 @@ class WatcherPart:
         lag = self._lag()
         if lag > _LATE_RECORDS:
             problems["lag"] = f"{lag} records behind"
-        if problem := self._rules.pulse.problem or self._rules.problem:
-            problems["rules"] = problem
+        if self._rules.problem:
+            problems["rules"] = self._rules.problem
         return problems
 
     def statistics(self) -> dict[str, Any]:

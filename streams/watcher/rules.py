@@ -10,7 +10,6 @@ from typing import Any, Self
 import structlog
 
 from bookmill.errors import FrameError, UnavailableError
-from bookmill.pulse import Pulse, ended_without
 from schemas.alert_rules import AlertRule
 from schemas.alert_store import StoredRule, note
 from schemas.compacted import Follower
@@ -62,7 +61,6 @@ class RuleFollower:
         self.now = Rules()
         self.unreadable = 0
         self.problem = ""
-        self.pulse = Pulse()
 
     def __enter__(self) -> Self:
         try:
@@ -92,7 +90,6 @@ class RuleFollower:
         _log.info("alert rules read", rules=len(self._stored), unreadable=self.unreadable)
 
     def _take(self, message: Any) -> None:
-        self.pulse.beat()
         try:
             note(message, self._stored)
         except FrameError as error:
@@ -105,12 +102,7 @@ class RuleFollower:
         self.now = Rules.of(self._stored, self.now.version + 1)
 
     def _follow(self) -> None:
-        with ended_without(self.pulse):
-            self._read()
-
-    def _read(self) -> None:
         while not self._stopping.is_set():
-            self.pulse.beat()
             try:
                 if self._follower is None:
                     self._begin()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -89,7 +91,7 @@ def test_a_client_that_knows_no_broker_any_more_is_lost() -> None:
         told(_statistics(*sources))
         brokers.require()
     told(_statistics("internal"))
-    with pytest.raises(UnavailableError, match="knows no broker any more"):
+    with pytest.raises(UnavailableError, match="has no broker any more"):
         brokers.require()
 
 
@@ -97,8 +99,65 @@ def test_whoever_looks_is_told_that_the_client_is_lost() -> None:
     watch = KafkaWatch()
     for _ in range(2):
         watch.config["stats_cb"](_statistics("logical"))
-    with pytest.raises(UnavailableError, match="knows no broker any more"):
+    with pytest.raises(UnavailableError, match="has no broker any more"):
         watch.look(Cluster())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def nodename() -> Iterator[str]:
+    """Where something listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+_RESTING = {"source": "learned", "state": "INIT"}
+_COORDINATOR = {"source": "logical", "state": "TRY_CONNECT"}
+_INTERNAL = {"source": "internal", "state": "UP"}
+
+
+def _tell(brokers: KnownBrokers, *entries: tuple[str, dict[str, str]], times: int = 4) -> None:
+    # As the library writes it: the same name may stand there more than once.
+    text = ", ".join(f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries)
+    for _ in range(times):
+        brokers.config["stats_cb"](f'{{"brokers": {{{text}}}}}')
+
+
+def test_a_client_that_does_not_try_a_broker_that_can_be_reached_is_lost(nodename: str) -> None:
+    brokers = KnownBrokers()
+    entries = (
+        ("k/1", {**_RESTING, "nodename": nodename}),
+        ("GroupCoordinator", _COORDINATOR),
+        (":0/internal", _INTERNAL),
+    )
+    _tell(brokers, *entries, times=3)
+    assert not brokers.lost
+    _tell(brokers, *entries, times=1)
+    with pytest.raises(UnavailableError, match="has no broker any more"):
+        brokers.require()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(("k/1", {"source": "learned", "state": "UP"}), id="the same broker, learned again"),
+        pytest.param(("k/1", {"source": "learned", "state": "APIVERSION_QUERY"}), id="is being connected"),
+        pytest.param(("GroupCoordinator", {"source": "logical", "state": "UP"}), id="as the coordinator"),
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_client_that_has_a_connection_is_not_lost(
+    nodename: str, entry: tuple[str, dict[str, str]], order: int
+) -> None:
+    brokers = KnownBrokers()
+    _tell(brokers, *[("k/1", {**_RESTING, "nodename": nodename}), entry][::order], times=10)
+    brokers.require()
+
+
+@pytest.mark.parametrize("nodename", ["127.0.0.1:1", "[::1]:1", "", "no such host.invalid:9092", "k:port"])
+def test_a_client_that_rests_while_no_broker_can_be_reached_is_not_lost(nodename: str) -> None:
+    brokers = KnownBrokers()
+    _tell(brokers, ("k/1", {**_RESTING, "nodename": nodename}), times=10)
+    brokers.require()
 
 
 def test_a_client_whose_broker_is_away_is_not_lost() -> None:
