@@ -42,9 +42,11 @@ class KnownBrokers:
     it starts it anew; one that can spare it for a moment puts another in its place (:func:`let_go`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._without = 0
         self._idle = 0
+        self._noted_s = clock()
 
     @property
     def config(self) -> dict[str, Any]:
@@ -71,8 +73,13 @@ class KnownBrokers:
         brokers = [each for each in said.get("brokers", {}).values() if each.get("source") != "internal"]
         real = [each for each in brokers if each.get("source") in _REAL]
         self._without = 0 if real else self._without + 1
-        at_rest = all(each.get("state") in _AT_REST for each in brokers)
-        self._idle = self._idle + 1 if at_rest and any(map(_can_be_reached, real)) else 0
+        # Whoever has not polled for a while is told many at once: of times when the broker may have been away.
+        now_s = self._clock()
+        intervals, self._noted_s = (now_s - self._noted_s) * 1000 / _STATISTICS_MS, now_s
+        if intervals > 2.0 or not all(each.get("state") in _AT_REST for each in brokers):
+            self._idle = 0
+        elif intervals > 0.5:
+            self._idle = self._idle + 1 if any(map(_can_be_reached, real)) else 0
 
 
 def _each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -129,10 +136,9 @@ class KafkaWatch(KnownBrokers):
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
+        super().__init__(clock)
         self.problem = ""
         self.queued_bytes = 0
-        self._clock = clock
         self._suspicion = ""
         self._look_at_s = 0.0
 

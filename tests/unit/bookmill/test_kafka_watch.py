@@ -115,24 +115,48 @@ _COORDINATOR = {"source": "logical", "state": "TRY_CONNECT"}
 _INTERNAL = {"source": "internal", "state": "UP"}
 
 
-def _tell(brokers: KnownBrokers, *entries: tuple[str, dict[str, str]], times: int = 4) -> None:
+class Clock:
+    now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def _tell(
+    clock: Clock,
+    brokers: KnownBrokers,
+    *entries: tuple[str, dict[str, str]],
+    times: int,
+    every_s: float = 5.0,
+) -> None:
     # As the library writes it: the same name may stand there more than once.
     text = ", ".join(f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries)
     for _ in range(times):
+        clock.now_s += every_s
         brokers.config["stats_cb"](f'{{"brokers": {{{text}}}}}')
 
 
 def test_a_client_that_does_not_try_a_broker_that_can_be_reached_is_lost(nodename: str) -> None:
-    brokers = KnownBrokers()
+    clock = Clock()
+    brokers = KnownBrokers(clock)
     entries = (
         ("k/1", {**_RESTING, "nodename": nodename}),
         ("GroupCoordinator", _COORDINATOR),
         (":0/internal", _INTERNAL),
     )
-    _tell(brokers, *entries, times=3)
+    _tell(clock, brokers, *entries, times=3)
     assert not brokers.lost
-    _tell(brokers, *entries, times=1)
+    _tell(clock, brokers, *entries, times=1)
     with pytest.raises(UnavailableError, match="has no broker any more"):
+        brokers.require()
+
+
+def test_statistics_of_the_past_told_at_once_say_nothing_of_now(nodename: str) -> None:
+    clock = Clock()
+    brokers = KnownBrokers(clock)
+    for _ in range(6):
+        clock.now_s += 30
+        _tell(clock, brokers, ("k/1", {**_RESTING, "nodename": nodename}), times=6, every_s=0.001)
         brokers.require()
 
 
@@ -148,15 +172,17 @@ def test_a_client_that_does_not_try_a_broker_that_can_be_reached_is_lost(nodenam
 def test_a_client_that_has_a_connection_is_not_lost(
     nodename: str, entry: tuple[str, dict[str, str]], order: int
 ) -> None:
-    brokers = KnownBrokers()
-    _tell(brokers, *[("k/1", {**_RESTING, "nodename": nodename}), entry][::order], times=10)
+    clock = Clock()
+    brokers = KnownBrokers(clock)
+    _tell(clock, brokers, *[("k/1", {**_RESTING, "nodename": nodename}), entry][::order], times=10)
     brokers.require()
 
 
 @pytest.mark.parametrize("nodename", ["127.0.0.1:1", "[::1]:1", "", "no such host.invalid:9092", "k:port"])
 def test_a_client_that_rests_while_no_broker_can_be_reached_is_not_lost(nodename: str) -> None:
-    brokers = KnownBrokers()
-    _tell(brokers, ("k/1", {**_RESTING, "nodename": nodename}), times=10)
+    clock = Clock()
+    brokers = KnownBrokers(clock)
+    _tell(clock, brokers, ("k/1", {**_RESTING, "nodename": nodename}), times=10)
     brokers.require()
 
 
