@@ -136,7 +136,9 @@ class TopKeeper:
         if not is_later(place, known.book_at):
             return None
         known.book, known.book_at, known.book_live = top, place, live
-        return self._say(name, known, ends=not live)
+        # One from before a gap that is closed already ends nothing more: said under the id of that end, it would be taken for the top behind it.
+        passed = known.gap_at is not None and not known.gap_open and is_later(known.gap_at, place)
+        return self._say(name, known, ends=not live and not passed)
 
     def _gap(
         self, name: tuple[str, str, str], known: _Known, place: Place, *, opened: bool

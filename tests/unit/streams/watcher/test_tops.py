@@ -103,6 +103,15 @@ def test_the_topics_may_come_in_another_order() -> None:
     assert keeper.tell(gap(2, "opened"), gap(3, "closed"), snapshot(3, 20)) == []
 
 
+def test_the_top_behind_a_gap_is_told_under_an_id_of_its_own() -> None:
+    keeper = Keeper()
+    keeper.tell(gap(0, "opened"), gap(2, "closed"))
+    assert keeper.tell(spread(1, 10, state="degraded")) == []
+    assert keeper.tell(snapshot(2, 20)) == [("book", True, 20)]
+    ids = [dict(record.headers)["event_id"] for record in keeper.written]
+    assert len(set(ids)) == len(ids) == 2
+
+
 def test_an_image_that_heals_in_the_record_that_shows_the_loss() -> None:
     events = [snapshot(5, 20), gap(5, "opened"), gap(5, "closed", index=2)]
     for order in ((0, 1, 2), (1, 0, 2), (1, 2, 0)):
