@@ -38,8 +38,8 @@ class KnownBrokers:
 
     A broker that stops may answer with a list of brokers in which it is no more. If it was the only one, and its connection breaks
     before that is looked at, the client forgets it together with the addresses it was given, and does nothing ever after, without an
-    error (librdkafka issue 5301). Or it knows its broker, which can be reached, and does not try. Only a new client helps. A part whose work goes through it ends with a sentence, and whoever watches over
-    it starts it anew; one that can spare it for a moment puts another in its place (:func:`let_go`).
+    error (librdkafka issue 5301). Or it knows its broker, which can be reached, and does not try. Only a new client helps. A part
+    whose work goes through it ends with a sentence, and whoever watches over it starts it anew; one that can spare it for a moment puts another in its place (:func:`let_go`).
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

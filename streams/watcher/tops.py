@@ -136,9 +136,7 @@ class TopKeeper:
         if not is_later(place, known.book_at):
             return None
         known.book, known.book_at, known.book_live = top, place, live
-        # One from before a gap that is closed already ends nothing more: said under the id of that end, it would be taken for the top behind it.
-        passed = known.gap_at is not None and not known.gap_open and is_later(known.gap_at, place)
-        return self._say(name, known, ends=not live and not passed)
+        return self._say(name, known, ends=not live)
 
     def _gap(
         self, name: tuple[str, str, str], known: _Known, place: Place, *, opened: bool
@@ -152,6 +150,8 @@ class TopKeeper:
         """``ends``: a top that was told may be no more, also one that a watcher before this one has told from farther on."""
         live, at = known.live(), known.book_at
         if known.gap_at is not None and is_later(known.gap_at, at):
+            if not live and not known.gap_open:
+                return None  # the id of a gap's end is that of the top behind it, which has not been read yet
             at = known.gap_at
         assert at is not None  # noqa: S101  one of the two was just told
         return self._write(name, known, "book", known.book if live else NO_TOP, at, live=live, ends=ends)

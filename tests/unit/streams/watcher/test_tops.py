@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,9 +104,12 @@ def test_the_topics_may_come_in_another_order() -> None:
     assert keeper.tell(gap(2, "opened"), gap(3, "closed"), snapshot(3, 20)) == []
 
 
-def test_the_top_behind_a_gap_is_told_under_an_id_of_its_own() -> None:
+@pytest.mark.parametrize("long_s", [1.0, STALE_S])
+def test_the_top_behind_a_gap_is_told_under_an_id_of_its_own(long_s: float) -> None:
     keeper = Keeper()
-    keeper.tell(gap(0, "opened"), gap(2, "closed"))
+    topic, end = gap(2, "closed")
+    end["receive_time"] += int(long_s * SECOND)
+    keeper.tell(gap(0, "opened"), (topic, end))
     assert keeper.tell(spread(1, 10, state="degraded")) == []
     assert keeper.tell(snapshot(2, 20)) == [("book", True, 20)]
     ids = [dict(record.headers)["event_id"] for record in keeper.written]
