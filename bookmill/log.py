@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from typing import Any
@@ -69,7 +70,10 @@ def configure(settings: LogSettings) -> None:
 
 
 def _told_in_a_sentence(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Errors of ours are foreseen, and say what is wrong: where in the code they came up is of no use to whoever reads the log."""
+    """Errors of ours are foreseen, and say what is wrong: where in the code they came up is of no use to whoever reads the log.
+
+    Nor is where a task stood that was cancelled, as Faust tells of each that a crash elsewhere ends: the crash has been told.
+    """
     error = event.get("exc_info")
     if error is True:
         error = sys.exc_info()
@@ -78,4 +82,6 @@ def _told_in_a_sentence(_: Any, __: str, event: structlog.types.EventDict) -> st
     if isinstance(error, BookmillError):
         event["exc_info"] = None
         event.setdefault("error", error.message)
+    elif isinstance(error, asyncio.CancelledError):
+        event["exc_info"] = None
     return event

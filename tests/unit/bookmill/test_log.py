@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 
@@ -52,6 +53,24 @@ def test_an_error_of_ours_is_told_in_its_sentence(form: str, capsys: pytest.Capt
     assert shown.count("Kafka does not answer.") == 2
     assert "Traceback" not in shown
     assert "LookupError" not in shown
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_task_that_a_crash_elsewhere_ended_does_not_show_where_it_stood(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(LogSettings.model_validate({"format": form}))
+    try:
+        _cancelled()
+    except asyncio.CancelledError:
+        logging.getLogger("faust").exception("Crashed")
+    shown = capsys.readouterr().err
+    assert "Crashed" in shown
+    assert "Traceback" not in shown
+
+
+def _cancelled() -> None:
+    raise asyncio.CancelledError
 
 
 def _go_away() -> None:
