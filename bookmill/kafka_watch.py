@@ -27,7 +27,7 @@ _AT_REST = {"INIT", "DOWN", "TRY_CONNECT"}
 _REACH_S = 0.25
 _REAL = {"configured", "learned"}
 _LEAVE_S = 30.0
-_LEAVE_LOST_S = 1.0
+_LEAVE_AWAY_S = 1.0
 _AGAIN_S = 2.0
 _TIMEOUT_S = 0.5
 _SUSPICIOUS = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT}
@@ -60,6 +60,11 @@ class KnownBrokers:
     def lost(self) -> bool:
         """Whether the client is lost for good."""
         return self._without >= _LOST_AFTER or self._idle >= _IDLE_AFTER
+
+    @property
+    def away(self) -> bool:
+        """Whether nobody answers the client for now, as far as is known."""
+        return self.lost
 
     def require(self) -> None:
         """Raise :class:`UnavailableError` where it is."""
@@ -106,7 +111,7 @@ def let_go(consumer: Consumer, what: str) -> None:
 
 
 def leave(consumer: Consumer, brokers: KnownBrokers) -> None:
-    """Close a consumer that is in a group, if it can be closed within half a minute; a lost one within a second.
+    """Close a consumer that is in a group, if it can be closed within half a minute; within a second where nobody answers it.
 
     It waits for the brokers to take its commits and its good-bye: without any, for ever. Left alone, the group forgets it after its
     session, and whoever comes next repeats what was not committed. Its rebalance callbacks are called in another thread, while this
@@ -122,7 +127,7 @@ def leave(consumer: Consumer, brokers: KnownBrokers) -> None:
 
     thread = threading.Thread(target=close, name="closing", daemon=True)
     thread.start()
-    thread.join(_LEAVE_LOST_S if brokers.lost else _LEAVE_S)
+    thread.join(_LEAVE_AWAY_S if brokers.away else _LEAVE_S)
     if thread.is_alive():
         _log.warning("a Kafka client cannot be closed, and is left alone")
     if raised:
@@ -165,9 +170,13 @@ class KafkaWatch(KnownBrokers):
             default=0,
         )
 
+    @property
+    def away(self) -> bool:
+        """Whether nobody answers the client for now, as far as is known."""
+        return self.lost or bool(self.problem)
+
     def look(self, consumer: Consumer) -> None:
-        """After an error, see now and then whether a broker answers, until one does. Raises as :meth:`require`."""
-        self.require()
+        """After an error, see now and then whether a broker answers, until one does."""
         if not self._suspicion or self._clock() < self._look_at_s:
             return
         self._look_at_s = self._clock() + _AGAIN_S

@@ -174,6 +174,7 @@ class Feed:
             if now_s < look_at_s:
                 continue
             look_at_s = now_s + _LOOK_S
+            self.watch.require()
             self.watch.look(consumer)
             self._measure(consumer)
             if now_s >= partitions_at_s and not self.watch.problem:

@@ -48,6 +48,8 @@ _IN_HAND = 3
 _POLL_RECORDS = 10_000
 _SHORT_WAIT_S = 0.02
 _FINISH_S = 30.0
+_FINISH_AWAY_S = 5.0
+"""The same while Kafka does not answer: it may be back by then."""
 _REVOKE_WAIT_S = 30.0
 _ASSIGN_WAIT_S = 1.0
 
@@ -120,19 +122,21 @@ class Loader:
         self._begin()
         self._regulate()
         self.partitions.look_ahead(self._consumer)
+        self._watch.require()
         self._watch.look(self._consumer)
 
     def finish(self) -> None:
         """Store and commit all that was read, except where a side is failing: that is left to whoever comes next."""
         self.partitions.regulate(self._consumer, everything=True)
-        deadline_s = self._clock() + _FINISH_S
-        while self._clock() < deadline_s:
+        begun_s = self._clock()
+        while self._clock() - begun_s < (_FINISH_AWAY_S if self._watch.away else _FINISH_S):
             wait(self._flights, _FINISH_S)
             self._settle()
             self._begin(age_share=0.0)
             if not self._flights and not self._commits.outstanding:
                 return
             self._consumer.consume(1, _SHORT_WAIT_S)  # nothing more comes: the callbacks run in here
+            self._watch.look(self._consumer)
 
     def _sort_in(self, messages: list[Message]) -> None:
         now_s = self._clock()

@@ -95,14 +95,6 @@ def test_a_client_that_knows_no_broker_any_more_is_lost() -> None:
         brokers.require()
 
 
-def test_whoever_looks_is_told_that_the_client_is_lost() -> None:
-    watch = KafkaWatch()
-    for _ in range(2):
-        watch.config["stats_cb"](_statistics("logical"))
-    with pytest.raises(UnavailableError, match="has no broker any more"):
-        watch.look(Cluster())  # type: ignore[arg-type]
-
-
 @pytest.fixture
 def nodename() -> Iterator[str]:
     """Where something listens."""
@@ -227,6 +219,16 @@ def test_nobody_waits_for_a_lost_client_to_say_good_bye() -> None:
     for _ in range(2):
         brokers.config["stats_cb"](_statistics("internal"))
     leave(consumer, brokers)  # type: ignore[arg-type]
+    assert not consumer.closed
+    consumer.may.set()
+
+
+def test_nor_for_a_kafka_that_does_not_answer() -> None:
+    watch, consumer, cluster = KafkaWatch(), Closing(waits=True), Cluster()
+    cluster.up = False
+    watch.on_error(KafkaError(KafkaError._TRANSPORT, "connection refused"))
+    watch.look(cluster)  # type: ignore[arg-type]
+    leave(consumer, watch)  # type: ignore[arg-type]
     assert not consumer.closed
     consumer.may.set()
 

@@ -117,8 +117,13 @@ class Broker:
 class FakeConsumer:
     """The calls of :class:`confluent_kafka.Consumer` that a loader makes."""
 
-    def __init__(self, broker: Broker, steps: Steps, on_commit: OnCommit) -> None:
+    def __init__(
+        self, broker: Broker, steps: Steps, on_commit: OnCommit, wait: Callable[[float], None]
+    ) -> None:
         self.broker = broker
+        self.away = False
+        """Whether nobody answers; then time passes where something is waited for."""
+        self._wait = wait
         self.answers: list[tuple[KafkaError | None, list[TopicPartition]]] = []
         self._on_commit = on_commit
         self.steps = steps
@@ -133,7 +138,10 @@ class FakeConsumer:
         self.topics = topics
         self.callbacks = callbacks
 
-    def consume(self, count: int, _timeout: float = 0) -> list[Message]:
+    def consume(self, count: int, timeout: float = 0) -> list[Message]:
+        if self.away:
+            self._wait(timeout)
+            return []
         if not self._joined:
             self._joined = True
             self.callbacks["on_assign"](self, [TopicPartition(*key) for key in self.broker.logs])
@@ -147,6 +155,11 @@ class FakeConsumer:
                 self.position[key] = position + len(part)
                 found += part
         return found
+
+    def list_topics(self, *, timeout: float) -> None:
+        if self.away:
+            self._wait(timeout)
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:  # noqa: ARG002  the signature is the library's
         return [
@@ -168,6 +181,9 @@ class FakeConsumer:
             self.position[_key(each)] = each.offset
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        if self.away:
+            assert asynchronous, "it would wait as long as Kafka is away"
+            return
         error = None if self.commit_error is None else KafkaError(self.commit_error)
         if error is None:
             self.commits += 1
@@ -288,11 +304,12 @@ class World:
         consumers: list[FakeConsumer] = []
 
         def consumer_of(on_commit: OnCommit) -> Any:
-            consumers.append(FakeConsumer(self.broker, self.steps, on_commit))
+            consumers.append(FakeConsumer(self.broker, self.steps, on_commit, self._wait))
             return consumers[0]
 
         self.dead_letters_error: UnavailableError | None = None
         self.stopping = Event()
+        self.watch = KafkaWatch(lambda: self.now_s)
         topics = sorted({topic for topic, _ in self.broker.logs})
         self.loader = Loader(
             consumer_of,
@@ -306,10 +323,13 @@ class World:
             SinkSettings(**{"batch_rows": 4, "batch_ms": 1000, **settings}),
             executor=self.executor,
             stopping=self.stopping,
-            watch=KafkaWatch(),
+            watch=self.watch,
             clock=lambda: self.now_s,
         )
         self.consumer = consumers[0]
+
+    def _wait(self, seconds: float) -> None:
+        self.now_s += seconds
 
     def insert(self, table: str, columns: Sequence[str], container: bytes, token: str) -> None:
         self.steps.take(lambda: self.store.insert(table, columns, container, token))

@@ -398,6 +398,32 @@ def test_stopping_while_clickhouse_is_down_ends_and_loses_nothing() -> None:
     assert second.store.ids() == expected(6)
 
 
+def test_stopping_while_kafka_does_not_answer_waits_for_it_a_moment_and_loses_nothing() -> None:
+    world = filled(6)
+    world.turns(1)
+    world.consumer.away = True
+    world.watch.on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    begun_s = world.now_s
+    world.loader.finish()
+    assert 3 < world.now_s - begun_s < 8
+    second = world.restarted().start()
+    second.settle()
+    assert second.store.ids() == expected(6)
+
+
+def test_stopping_waits_for_a_kafka_that_comes_back_in_a_moment() -> None:
+    world = filled(6)
+    world.turns(1)
+    world.consumer.away = True
+    world.watch.on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    world.watch.look(world.consumer)  # type: ignore[arg-type]
+    assert world.watch.away
+    world.consumer.away = False
+    world.loader.finish()
+    assert world.store.ids() == expected(6)
+    assert progress(world).offset == 6
+
+
 def test_a_topic_that_lost_the_records_of_an_unfinished_batch_goes_on_behind_them() -> None:
     world = filled(4)
     world.executor.hold = True
