@@ -26,7 +26,7 @@ _IDLE_AFTER = 4
 _AT_REST = {"INIT", "DOWN", "TRY_CONNECT"}
 _REACH_S = 0.25
 _REAL = {"configured", "learned"}
-_LEAVE_S = 30.0
+_LEAVE_S = 10.0
 _LEAVE_AWAY_S = 1.0
 _AGAIN_S = 2.0
 _TIMEOUT_S = 0.5
@@ -111,7 +111,7 @@ def let_go(consumer: Consumer, what: str) -> None:
 
 
 def leave(consumer: Consumer, brokers: KnownBrokers) -> None:
-    """Close a consumer that is in a group, if it can be closed within half a minute; within a second where nobody answers it.
+    """Close a consumer that is in a group, if it can be closed within ten seconds; within one where nobody answers it.
 
     It waits for the brokers to take its commits and its good-bye: without any, for ever. Left alone, the group forgets it after its
     session, and whoever comes next repeats what was not committed. Its rebalance callbacks are called in another thread, while this
@@ -156,6 +156,10 @@ class KafkaWatch(KnownBrokers):
         """Called by librdkafka, inside a poll."""
         if error.code() in _SUSPICIOUS:
             self._suspicion = error.str()
+
+    def doubt(self) -> None:
+        """An answer takes longer than it should. What is cut off without a word is no error for a minute."""
+        self._suspicion = self._suspicion or "it takes too long"
 
     def _note(self, said: Mapping[str, Any]) -> None:
         super()._note(said)

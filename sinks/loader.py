@@ -50,6 +50,7 @@ _SHORT_WAIT_S = 0.02
 _FINISH_S = 30.0
 _FINISH_AWAY_S = 5.0
 """The same while Kafka does not answer: it may be back by then."""
+_DOUBT_S = 2.0
 _REVOKE_WAIT_S = 30.0
 _ASSIGN_WAIT_S = 1.0
 
@@ -136,6 +137,8 @@ class Loader:
             if not self._flights and not self._commits.outstanding:
                 return
             self._consumer.consume(1, _SHORT_WAIT_S)  # nothing more comes: the callbacks run in here
+            if self._commits.outstanding and self._clock() - begun_s > _DOUBT_S:
+                self._watch.doubt()
             self._watch.look(self._consumer)
 
     def _sort_in(self, messages: list[Message]) -> None:

@@ -398,11 +398,13 @@ def test_stopping_while_clickhouse_is_down_ends_and_loses_nothing() -> None:
     assert second.store.ids() == expected(6)
 
 
-def test_stopping_while_kafka_does_not_answer_waits_for_it_a_moment_and_loses_nothing() -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_stopping_while_kafka_does_not_answer_waits_for_it_a_moment_and_loses_nothing(known: bool) -> None:
     world = filled(6)
     world.turns(1)
     world.consumer.away = True
-    world.watch.on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    if known:
+        world.watch.on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))
     begun_s = world.now_s
     world.loader.finish()
     assert 3 < world.now_s - begun_s < 8
