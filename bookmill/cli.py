@@ -61,16 +61,23 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line: a :class:`BookmillError` becomes one sentence on stderr and exit status 1."""
+    """Run the command line: a :class:`BookmillError`, or a word that is no good, becomes one sentence on stderr and exit status 1."""
     one_heap()
     try:
         cli(standalone_mode=False)
     except BookmillError as error:
         click.echo(f"bookmill: {error}", err=True)
         sys.exit(1)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(error.exit_code)
+        sys.exit(1)
+    except click.ClickException as error:
+        said = error.format_message()
+        end = "" if said.endswith((".", "?")) else "."
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+        hint = f" See '{where} -h'." if where else ""
+        click.echo(f"bookmill: {said}{end}{hint}", err=True)
+        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("bookmill: stopped.", err=True)
         sys.exit(130)

@@ -88,10 +88,34 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
         run_main(monkeypatch, ZeroDivisionError())
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["gaps", "--since", "soon"], "'soon' is no moment"),
+        (["gaps", "--sinse", "1h"], "No such option: --sinse"),
+        (["verify", "--processes", "no"], "'no' is not a valid integer"),
+        (["gaps", "of", "binance"], "unexpected extra argument"),
+        (["sql"], "Missing argument 'QUERY'."),
+    ],
+)
+def test_a_word_that_is_no_good_is_one_sentence_and_status_1(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bookmill", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli_module.main()
+    assert ended.value.code == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("bookmill: ")
+    assert said in shown
+    assert shown.endswith(f" See 'bookmill {words[0]} -h'.\n")
+    assert shown.count("\n") == 1
+
+
 def test_an_unknown_command_names_the_known_ones() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bookmill", "demoo"], capture_output=True, text=True, check=False
     )
-    assert done.returncode != 0
+    assert done.returncode == 1
     assert "Did you mean 'demo'?" in done.stderr
     assert "Traceback" not in done.stderr
