@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor
 from itertools import groupby
 from threading import Event
 
@@ -29,11 +29,11 @@ from bookmill.errors import RefusedError, UnavailableError
 from bookmill.kafka_watch import KafkaWatch, leave
 from bookmill.settings import SinkSettings
 from sinks.assignment import Assignment
-from sinks.batch import Batch
 from sinks.counters import Counters
+from sinks.flights import Flights
 from sinks.offsets import FENCED, Commits, taken_over
 from sinks.partition import Limits, Partition
-from sinks.writer import Failed, Outcome, Refused, Stored, Writer
+from sinks.writer import Writer
 
 __all__ = ["BATCH_BYTES", "Loader", "OnCommit"]
 
@@ -75,20 +75,18 @@ class Loader:
         watch: KafkaWatch,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._writer = writer
         self._topics = list(topics)
         self._settings = settings
-        self._executor = executor
         self._stopping = stopping
         self._watch = watch
         self._clock = clock
-        self._flights: dict[Future[Outcome], tuple[Partition, Batch]] = {}
         self._closing = False
         self._fatal: BaseException | None = None
         self.counters = Counters()
         limits = Limits(rows=settings.batch_rows, size=BATCH_BYTES, age_s=settings.batch_ms / 1000)
         self.partitions = Assignment(limits)
         self._commits = Commits(clock=clock, delay_s=self._delay_s, counters=self.counters)
+        self._flights = Flights(writer, executor, clock=clock, delay_s=self._delay_s, counters=self.counters)
         self._consumer = consumer_of(self._commits.answered)
 
     def run(self) -> None:
@@ -111,7 +109,7 @@ class Loader:
         """Read what there is, settle what is written, begin what is due. Waits at most ``wait_s``."""
         waiting = self._flights or self._commits.outstanding
         if self._flights and self._is_full():
-            wait(self._flights, _SHORT_WAIT_S, FIRST_COMPLETED)
+            self._flights.wait_for_one(_SHORT_WAIT_S)
             messages = self._consumer.consume(1, 0)  # callbacks, of a commit or a rebalance, run in here
         else:
             messages = self._consumer.consume(
@@ -131,7 +129,7 @@ class Loader:
         self.partitions.regulate(self._consumer, everything=True)
         begun_s = self._clock()
         while self._clock() - begun_s < (_FINISH_AWAY_S if self._watch.away else _FINISH_S):
-            wait(self._flights, _FINISH_S)
+            self._flights.wait(_FINISH_S)
             self._settle()
             self._begin(age_share=0.0)
             if not self._flights and not self._commits.outstanding:
@@ -185,55 +183,13 @@ class Loader:
                     partition.close(now_s)
         self._commits.send(self._consumer, partitions)
         for partition in sorted(partitions, key=_failures):  # one that fails must not hold up the others
-            if (batch := partition.ready(now_s)) is not None:
-                partition.in_flight = True
-                self._flights[self._executor.submit(self._writer.write, batch)] = (partition, batch)
+            self._flights.begin(partition, now_s)
 
     def _settle(self) -> None:
         """Take over what has been written."""
-        for flight in [flight for flight in self._flights if flight.done()]:
-            partition, batch = self._flights.pop(flight)
-            partition.in_flight = False
-            error = flight.exception()
-            if error is not None:
-                self._fatal = error
-            elif partition in self.partitions:
-                self._take_over(partition, batch, flight.result())
-            # else it belongs to another sink by now, which repeats the batch
+        self._fatal = self._flights.settle(self.partitions) or self._fatal
         if (fatal := self._fatal or self._commits.refused) is not None:
             raise fatal
-
-    def _take_over(self, partition: Partition, batch: Batch, outcome: Outcome) -> None:
-        match outcome:
-            case Stored():
-                partition.stored(batch, outcome)
-                self.counters.stored(outcome)
-            case Refused():
-                _log.warning(
-                    "batch is halved",
-                    topic=batch.topic,
-                    partition=batch.partition,
-                    first=batch.first,
-                    last=batch.last,
-                    reason=outcome.reason,
-                )
-                partition.halve(batch, outcome.middle)
-                self.counters.halved += 1
-            case Failed():
-                self._failed(partition, outcome)
-
-    def _failed(self, partition: Partition, outcome: Failed) -> None:
-        pause_s = self._delay_s(partition.failures + 1)
-        partition.failed(outcome.side, outcome.reason, self._clock() + pause_s)
-        self.counters.retries += 1
-        _log.warning(
-            "batch is tried again",
-            topic=partition.topic,
-            partition=partition.number,
-            attempt=partition.failures,
-            pause_s=round(pause_s, 2),
-            reason=outcome.reason,
-        )
 
     def _delay_s(self, attempt: int) -> float:
         return delay_s(
@@ -265,9 +221,7 @@ class Loader:
     def _revoked(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
         """Another's from now on: finish what is on its way, leave the rest to it."""
         gone = self.partitions.among(revoked)
-        wait(
-            [flight for flight, (partition, _) in self._flights.items() if partition in gone], _REVOKE_WAIT_S
-        )
+        self._flights.wait(_REVOKE_WAIT_S, of=gone)
         self._settle()
         if not self._closing:  # then finish() has committed, or could not
             self._commits.now(consumer, [partition for partition in gone if partition.held is None])
