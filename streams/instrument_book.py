@@ -103,7 +103,6 @@ class InstrumentBook:
         self.unsettled |= bool(self._overlap.state.left)
         waited = synchronizer.phase is not Phase.LIVE
         if waited:
-            self._overlap.state.told_id = 0
             self.last_top, self.bucket, self.crossing.since_micros = None, -1, None
             self.unsettled = True
         if image.in_band:
@@ -229,7 +228,7 @@ class InstrumentBook:
             or place[1] - self.snapshot_micros > self._patience_micros
         ):
             # The first one after a loss says so; where diffs waited for their snapshot it comes when they are applied.
-            reason: Reason = "resync" if self.bucket < 0 and type(change) is BookImage else "interval"
+            reason: Reason = "resync" if self.bucket < 0 and whole else "interval"
             whole |= self._updates is not None and self._updates.is_due(self.bucket, bucket)
             self.bucket, self.snapshot_micros = bucket, place[1]
             self._snapshot(reason, exchange_micros, place)

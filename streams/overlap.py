@@ -5,7 +5,7 @@ break:
 
 * a book follows one connection. Where images come in the stream, its frames alone count until another brings an image, or until it
   brings nothing for :data:`SILENT_MICROS` while another does (then the book is lost and wants an image): changes of two
-  connections have no common order there. An image that is behind the book is told of once it has caught up. One that comes when the
+  connections have no common order there. An image that is behind the book, or behind where it was lost, is told of once it has caught up. One that comes when the
   followed connection has been silent for :data:`AHEAD_MICROS`, and shows another book, shows a loss too: nobody brought what lies
   between. One that comes sooner may show the same, if the connection that was followed brings nothing after it: that is known
   :data:`SILENT_MICROS` later, or once its producer says that frames are missing. Where changes are numbered by the exchange and images
@@ -67,6 +67,8 @@ class OverlapState(msgspec.Struct, array_like=True):
     taken_micros: int = 0
     taken_id: int = 0
     """The image's update id, 0 where it has none: then whatever comes shows that the connection went on."""
+    told_micros: int | None = None
+    """The exchange's time of ``told_id``."""
 
     @property
     def whole_micros(self) -> int:
@@ -98,22 +100,36 @@ class Overlap:
     def meet(self, image: BookImage, connection: bytes, micros: int, synchronizer: Synchronizer) -> bool:
         """An image in the stream: whether a live book goes on with it, or has been lost before."""
         state = self.state
+        behind = self._goes_back(image, micros, synchronizer)
         if connection == state.book or not state.book or synchronizer.phase is not Phase.LIVE:
             return True
         self._hear(connection, image.last_id)
+        if behind and not state.left:
+            return True  # nothing lies between
         if micros - state.book_micros > AHEAD_MICROS:
             return _shows(image, synchronizer.book)
         if state.left:
             return False  # a second change of hands: nobody can tell any more what lies between
-        then, now = synchronizer.last_time_micros, image.exchange_time_micros
-        behind_micros = 0 if then is None or now is None else then - now
-        if 0 < image.last_id < synchronizer.last_id and 0 <= behind_micros <= SILENT_MICROS:
-            state.left_micros = state.whole_micros or state.book_micros
-            state.told_id, state.told_until = synchronizer.last_id, micros + SILENT_MICROS
-        elif line_of(connection) != line_of(state.book) and not _shows(image, synchronizer.book):
+        if line_of(connection) != line_of(state.book) and not _shows(image, synchronizer.book):
             state.left_micros = state.whole_micros or state.book_micros
             state.left, state.taken_micros, state.taken_id = state.book, micros, image.last_id
         return True
+
+    def _goes_back(self, image: BookImage, micros: int, synchronizer: Synchronizer) -> bool:
+        """Whether an image is behind what the book has been told as, lost or not; notes it. One of an exchange that counts anew is later
+        by its clock."""
+        state = self.state
+        reached_id, then = synchronizer.last_id, synchronizer.last_time_micros
+        if state.told_id and micros <= state.told_until:
+            reached_id, then = state.told_id, state.told_micros
+        now = image.exchange_time_micros
+        behind = 0 < image.last_id < reached_id and (then is None or now is None or now <= then)
+        if behind:
+            state.left_micros = state.whole_micros or state.book_micros
+            state.told_id, state.told_micros, state.told_until = reached_id, then, micros + SILENT_MICROS
+        else:
+            state.told_id = 0
+        return behind
 
     def fell_silent(self, micros: int) -> bool:
         """Whether the connection that was left would have brought something by now."""

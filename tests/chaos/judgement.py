@@ -112,12 +112,15 @@ def judge_books(truths: Mapping[str, Truth], rows: Iterable[BookRow]) -> Verdict
             at.setdefault(book, []).append(number)
     reached = dict.fromkeys(truths, 0)
     last: dict[str, BookRow] = {}
+    jumps: dict[str, tuple[Place, Place]] = {}
+    doubted: dict[str, tuple[Place, Place]] = {}
     never, behind = [], []
     for row in rows:
         verdict.facts[f"books {row.state}"] += 1
         if row.name not in truths:
             never.append(row.name)
             continue
+        before = last.get(row.name, row)
         last[row.name] = row
         if row.state != "live":
             continue
@@ -128,10 +131,13 @@ def judge_books(truths: Mapping[str, Truth], rows: Iterable[BookRow]) -> Verdict
         next_one = bisect_left(numbers, reached[row.name])
         if next_one == len(numbers):
             behind.append(f"{row.name} book {numbers[-1]} behind book {reached[row.name]}")
-        else:
+            doubted.setdefault(row.name, (jumps[row.name][0], row.place))
+        elif numbers[next_one] > reached[row.name]:
             reached[row.name] = numbers[next_one]
+            jumps[row.name] = before.place, row.place
     verdict.wrong("stored books never were the exchange's", never)
     verdict.wrong("stored books stand behind later ones", behind)
+    verdict.doubted += doubted.values()
     left = [
         f"{name} ({last[name].state if name in last else 'no row'})"
         for name, truth in truths.items()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bookmill.settings import WorkerSettings
-from schemas.catalogue import GAPS, LIQUIDATIONS, SPREADS, TRADES
+from schemas.catalogue import BOOK_SNAPSHOTS, GAPS, LIQUIDATIONS, SPREADS, TRADES
 from streams.checkpoints import pack, read_one, restore
 from streams.instrument import Instrument
 from streams.overlap import Overlap, line_of
@@ -311,16 +311,20 @@ def test_liquidations_of_two_connections_are_told_once_and_equal_ones_of_one_twi
     ]
 
 
-def okx(number: int, connection: str, at_ms: int, *, image: bool = False) -> Record:
-    """The book's bid is of quantity ``number`` from the change of that number on."""
+def okx(number: int, connection: str, at_ms: int, *, image: bool = False, ahead_ms: int = 0) -> Record:
+    """The book's bid is of quantity ``number`` from the change of that number on. ``ahead_ms``: of the exchange's clock."""
     asks = '["101","1","0","1"]' if image else ""
     action, previous = ("snapshot", -1) if image else ("update", number - 1)
     text = (
         f'{{"arg":{{"channel":"books","instId":"BTC-USDT"}},"action":"{action}","data":[{{'
-        f'"bids":[["99","{number}","0","1"]],"asks":[{asks}],"ts":"{1_700_000_000_000 + number * 100}",'
+        f'"bids":[["99","{number}","0","1"]],"asks":[{asks}],"ts":"{1_700_000_000_000 + number * 100 + ahead_ms}",'
         f'"checksum":0,"prevSeqId":{previous},"seqId":{number}}}]}}'
     )
     return by(connection, record(0, "books", text.encode(), symbol="BTC-USDT"), at_ms=at_ms)
+
+
+def lost(connection: str, at_ms: int) -> Record:
+    return by(connection, record(0, "books", b"disconnect", kind="lost", symbol="BTC-USDT"), at_ms=at_ms)
 
 
 def ledger(work: Work) -> list[tuple[str, str]]:
@@ -347,6 +351,71 @@ def test_a_book_that_does_not_catch_up_is_told_of_all_the_same() -> None:
     assert told == [1, 900, 882]
 
 
+def live(work: Work) -> list[int]:
+    """What the book is told as, by spreads and snapshots alike."""
+    tops = [read(SPREADS, value) for _, value, _ in work.events.spreads]
+    books = [read(BOOK_SNAPSHOTS, value) for _, value, _ in work.events.book_snapshots]
+    found = [(one["source_offset"], int(one["bid_quantity"])) for one in tops if one["state"] == "live"]
+    found += [
+        (one["source_offset"], int(one["bid_quantities"][0])) for one in books if one["state"] == "live"
+    ]
+    return [quantity for _, quantity in sorted(found)]
+
+
+UP_TO_SIX = [okx(1, A, 0, image=True), *(okx(n, A, n * 100) for n in range(2, 7))]
+
+
+@pytest.mark.parametrize(
+    ("then", "gaps"),
+    [
+        ([lost(A, 650)], 1),
+        ([lost(A, 650), okx(2, B, 690, image=True), lost(B, 700)], 2),
+        ([okx(2, B, 690, image=True), lost(B, 700)], 1),
+        ([okx(3, "third-okx.spot-0.0", 680, image=True)], 0),
+        ([], 0),
+    ],
+)
+@pytest.mark.parametrize("late_ms", [100, 3000])
+def test_a_book_never_goes_back_to_an_image_that_is_late(then: list[Record], gaps: int, late_ms: int) -> None:
+    """An image, and what follows on it, are received late: when the book has been told as later, or has been lost where it was later."""
+    raw = partition(venue("okx", "spot"))
+    behind = [okx(3, B, 600 + late_ms, image=True), *(okx(n, B, 600 + late_ms + n) for n in range(4, 9))]
+    work = raw.process(numbered([*UP_TO_SIX, *then, *behind]))
+    told = live(work)
+    assert told == sorted(told)
+    assert set(told) == set(range(1, 9))
+    assert ledger(work) == [("opened", "disconnect"), ("closed", "disconnect")] * gaps
+
+
+def test_a_book_that_is_live_again_behind_where_it_was_lost_says_so_when_it_has_caught_up() -> None:
+    raw = partition(venue("okx", "spot"))
+    records = [
+        *UP_TO_SIX,
+        lost(A, 650),
+        okx(3, B, 700, image=True),
+        *(okx(n, B, 700 + n) for n in range(4, 8)),
+    ]
+    work = raw.process(numbered(records))
+    reasons = [read(BOOK_SNAPSHOTS, value)["reason"] for _, value, _ in work.events.book_snapshots]
+    assert reasons == ["resync", "resync"]
+
+
+def test_an_image_of_a_clock_that_was_set_back_is_behind_all_the_same() -> None:
+    raw = partition(venue("okx", "spot"))
+    ahead = [okx(n, A, n * 100, ahead_ms=90_000, image=n == 1) for n in range(1, 7)]
+    work = raw.process(
+        numbered([*ahead, okx(3, B, 700, image=True), *(okx(n, B, 700 + n) for n in range(4, 9))])
+    )
+    told = live(work)
+    assert told == sorted(told)
+
+
+def test_an_exchange_that_counts_anew_after_a_loss_is_told_of_at_once() -> None:
+    raw = partition(venue("okx", "spot"))
+    records = [okx(900, A, 0, image=True), lost(A, 650), okx(1, B, 700, image=True, ahead_ms=100_000)]
+    assert live(raw.process(numbered(records)))[-1] == 1
+
+
 def test_an_image_after_a_silence_shows_a_loss_unless_the_book_is_the_same() -> None:
     before = [okx(1, A, 0, image=True), okx(2, A, 100)]
     for image, expected in ((2, []), (9, [("opened", "silent"), ("closed", "silent")])):
@@ -368,10 +437,6 @@ def spans(work: Work) -> list[tuple[str, int, int]]:
         for one in found
         if one["stream"] == "book" and one["phase"] == "closed"
     ]
-
-
-def lost(connection: str, at_ms: int) -> Record:
-    return by(connection, record(0, "books", b"disconnect", kind="lost", symbol="BTC-USDT"), at_ms=at_ms)
 
 
 HANDED_OVER = [okx(1, A, 0, image=True), okx(2, A, 100), okx(9, B, 700, image=True), okx(10, B, 900)]
