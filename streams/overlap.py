@@ -5,9 +5,9 @@ break:
 
 * a book follows one connection. Where images come in the stream, its frames alone count until another brings an image, or until it
   brings nothing for :data:`SILENT_MICROS` while another does (then the book is lost and wants an image): changes of two
-  connections have no common order there. An image that is behind the book, or behind where it was lost, is told of once it has caught up. One that comes when the
-  followed connection has been silent for :data:`AHEAD_MICROS`, and shows another book, shows a loss too: nobody brought what lies
-  between. One that comes sooner may show the same, if the connection that was followed brings nothing after it: that is known
+  connections have no common order there. An image that is behind the book, or behind where it was lost, is told of once it has caught
+  up. One that comes when the followed connection has been silent for :data:`AHEAD_MICROS`, and shows another book, shows a loss too:
+  nobody brought what lies between. One that comes sooner may show the same, if the connection that was followed brings nothing after it: that is known
   :data:`SILENT_MICROS` later, or once its producer says that frames are missing. Where changes are numbered by the exchange and images
   are asked of REST, whatever fits is applied, whoever brings it; what is ahead of the book waits while the connection that is followed
   still delivers.
@@ -116,8 +116,10 @@ class Overlap:
         return True
 
     def _goes_back(self, image: BookImage, micros: int, synchronizer: Synchronizer) -> bool:
-        """Whether an image is behind what the book has been told as, lost or not; notes it. One of an exchange that counts anew is later
-        by its clock."""
+        """Whether an image is behind what the book has been told as, lost or not; notes it.
+
+        One of an exchange that counts anew is later by its clock, and not waited for.
+        """
         state = self.state
         reached_id, then = synchronizer.last_id, synchronizer.last_time_micros
         if state.told_id and micros <= state.told_until:
@@ -127,7 +129,7 @@ class Overlap:
         if behind:
             state.left_micros = state.whole_micros or state.book_micros
             state.told_id, state.told_micros, state.told_until = reached_id, then, micros + SILENT_MICROS
-        else:
+        elif image.last_id < state.told_id:
             state.told_id = 0
         return behind
 

@@ -351,6 +351,20 @@ def test_a_book_that_does_not_catch_up_is_told_of_all_the_same() -> None:
     assert told == [1, 900, 882]
 
 
+def spans(work: Work) -> list[tuple[str, int, int]]:
+    """Closed gaps of the book: cause, and both ends in ms since the start."""
+
+    def since_start(moment: datetime) -> int:
+        return round(moment.timestamp() * 1000) - START_NS // 10**6
+
+    found = [read(GAPS, value) for _, value, _ in work.events.gaps]
+    return [
+        (one["cause"], since_start(one["opened_time"]), since_start(one["closed_time"]))
+        for one in found
+        if one["stream"] == "book" and one["phase"] == "closed"
+    ]
+
+
 def live(work: Work) -> list[int]:
     """What the book is told as, by spreads and snapshots alike."""
     tops = [read(SPREADS, value) for _, value, _ in work.events.spreads]
@@ -400,6 +414,14 @@ def test_a_book_that_is_live_again_behind_where_it_was_lost_says_so_when_it_has_
     assert reasons == ["resync", "resync"]
 
 
+def test_a_gap_begins_where_the_book_was_told_last_also_when_it_went_back_meanwhile() -> None:
+    third = "third-okx.spot-0.0"
+    raw = partition(venue("okx", "spot"))
+    back = [okx(3, B, 700, image=True), okx(4, B, 750)]
+    work = raw.process(numbered([*UP_TO_SIX, *back, okx(20, third, 800, image=True), okx(21, third, 6000)]))
+    assert spans(work) == [("silent", 600, 800)]
+
+
 def test_an_image_of_a_clock_that_was_set_back_is_behind_all_the_same() -> None:
     raw = partition(venue("okx", "spot"))
     ahead = [okx(n, A, n * 100, ahead_ms=90_000, image=n == 1) for n in range(1, 7)]
@@ -423,20 +445,6 @@ def test_an_image_after_a_silence_shows_a_loss_unless_the_book_is_the_same() -> 
         work = raw.process(numbered([*before, okx(image, B, 3000, image=True), okx(image + 1, B, 3100)]))
         assert ledger(work) == expected
         assert only(raw).book.synchronizer.phase is Phase.LIVE
-
-
-def spans(work: Work) -> list[tuple[str, int, int]]:
-    """Closed gaps of the book: cause, and both ends in ms since the start."""
-
-    def since_start(moment: datetime) -> int:
-        return round(moment.timestamp() * 1000) - START_NS // 10**6
-
-    found = [read(GAPS, value) for _, value, _ in work.events.gaps]
-    return [
-        (one["cause"], since_start(one["opened_time"]), since_start(one["closed_time"]))
-        for one in found
-        if one["stream"] == "book" and one["phase"] == "closed"
-    ]
 
 
 HANDED_OVER = [okx(1, A, 0, image=True), okx(2, A, 100), okx(9, B, 700, image=True), okx(10, B, 900)]
