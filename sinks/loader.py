@@ -51,6 +51,7 @@ _FINISH_S = 30.0
 _FINISH_AWAY_S = 5.0
 """The same while Kafka does not answer: it may be back by then."""
 _DOUBT_S = 2.0
+"""Whoever waits longer than that for a commit asks whether Kafka is there."""
 _REVOKE_WAIT_S = 30.0
 _ASSIGN_WAIT_S = 1.0
 

@@ -230,6 +230,14 @@ def test_kafka_that_is_away_at_the_start_is_waited_for() -> None:
     assert stage.feed.watch.problem == ""
 
 
+def test_a_feed_whose_kafka_client_is_lost_tells_the_gateway_to_end() -> None:
+    stage = Stage([a_trade(0)])
+    for _ in range(2):
+        stage.feed.watch.config["stats_cb"]('{"brokers": {":0/internal": {"source": "internal"}}}')
+    stage.run(lambda: bool(stage.failures))
+    assert isinstance(stage.failures[0], UnavailableError)
+
+
 def test_errors_of_kafka_are_counted() -> None:
     failed = Record("x.trades", 0, None, failure=KafkaError(KafkaError._ALL_BROKERS_DOWN))
     end = Record("x.trades", 0, None, failure=KafkaError(KafkaError._PARTITION_EOF))

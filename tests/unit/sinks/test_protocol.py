@@ -413,6 +413,15 @@ def test_stopping_while_kafka_does_not_answer_waits_for_it_a_moment_and_loses_no
     assert second.store.ids() == expected(6)
 
 
+def test_a_sink_whose_kafka_client_is_lost_ends_with_a_sentence() -> None:
+    world = filled(6)
+    world.turns(1)
+    for _ in range(2):
+        world.watch.config["stats_cb"]('{"brokers": {":0/internal": {"source": "internal"}}}')
+    with pytest.raises(UnavailableError, match="has no broker any more"):
+        world.turns(1)
+
+
 def test_stopping_waits_for_a_kafka_that_comes_back_in_a_moment() -> None:
     world = filled(6)
     world.turns(1)
