@@ -1,4 +1,5 @@
-"""What the ledger says of one book: a loss opens a gap, the next join closes it. The first join closes nothing."""
+"""What the ledger says of one book: a loss opens a gap, and the next join after which the book is told of again closes it. The first
+join closes nothing."""
 
 from __future__ import annotations
 
@@ -39,8 +40,13 @@ class BookGaps:
         return True
 
     def note_join(self, healed: Healing) -> None:
-        """The book is whole again."""
+        """The book is whole again, and told of."""
         self._noted.append(healed)
+
+    def note_untold(self, since_micros: int, expected: int, seen: int) -> None:
+        """The book went on from update id ``seen``, short of ``expected``, and nothing was told of it since then."""
+        loss = Loss("restart", str(expected), str(seen), since_micros)
+        self._noted += ((loss, cause_of(loss.reason), 0), "image")
 
     def note_failure(self) -> None:
         """An image came that did not bring the book back."""
@@ -48,21 +54,24 @@ class BookGaps:
             self._gaps.book.attempts += 1
 
     def settle(self, opened_micros: int, exchange_micros: int | None, place: Place) -> bool:
-        """Tell what was noted; whether that ends with a loss. ``opened_micros``: when the last frame before was received, for
-        losses that say nothing else."""
-        lost = bool(self._noted) and isinstance(self._noted[-1], tuple)
+        """Tell what was noted; whether a gap opens with it and stays open. ``opened_micros``: when the last frame before was received,
+        for losses that say nothing else."""
+        lost = False
         gaps = self._gaps
         for noted in self._noted:
-            if isinstance(noted, tuple):
+            if isinstance(noted, tuple) and gaps.book is not None:
+                gaps.book.attempts += 1  # the image that came was not told of yet
+            elif isinstance(noted, tuple):
                 loss, cause, whole_micros = noted
                 since_micros = opened_micros if loss.since_micros is None else loss.since_micros
                 since_micros = min(since_micros, whole_micros or since_micros)
                 gap = Gap("", _STREAM, cause, since_micros, loss.expected, loss.seen)
                 gaps.book = gaps.open_gap(gap, exchange_micros, self._emitter, place)
+                lost = True
             elif gaps.book is not None:
                 gaps.book.attempts += 1
                 gaps.close_gap(gaps.book, noted, exchange_micros, self._emitter, place, complete=True)
-                gaps.book = None
+                gaps.book, lost = None, False
         self._noted.clear()
         return lost
 

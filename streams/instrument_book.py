@@ -64,7 +64,8 @@ class InstrumentBook:
     @property
     def state(self) -> State:
         """What events of the book say of it now."""
-        if self.synchronizer.phase is not Phase.LIVE:
+        catching_up = self._overlap.state.told_id and self._gaps.book is not None
+        if self.synchronizer.phase is not Phase.LIVE or catching_up:
             return "resyncing"
         return self._live_state
 
@@ -177,7 +178,7 @@ class InstrumentBook:
     def _in_band(self, image: BookImage, place: Place, *, waited: bool) -> None:
         """An image that came in the stream takes the place of whatever was known."""
         if self.synchronizer.replace(image):
-            if waited:
+            if waited and not self._overlap.state.told_id:
                 self.ledger.note_join("image")
             self.crossing.by_image = self.synchronizer.book.crossed()
             self._applied(image, place)
@@ -199,8 +200,9 @@ class InstrumentBook:
         """Say what the diff (or the image in the stream) has changed."""
         whole = type(change) is BookImage
         if self._overlap.state.told_id:
-            if self._overlap.told(change, place[1]):
+            if self._overlap.catches_up(change, place[1]):
                 return
+            self._tell_again(change)
             whole = True
         top = self.synchronizer.book.top()
         bid, _, ask, _ = top
@@ -239,6 +241,16 @@ class InstrumentBook:
                 self._updates.image(book, change.last_id, self.state, exchange_micros, place)
             else:
                 self._updates.change(change, self.state, place)
+
+    def _tell_again(self, change: BookDiff | BookImage) -> None:
+        """A book that went back to an image has caught up, or never will."""
+        state, self.unsettled = self._overlap.state, True
+        if self._gaps.book is None and change.last_id < state.told_id:
+            self.ledger.note_untold(state.left_micros, state.told_id, change.last_id)
+            self.last_top, self.bucket = None, -1
+        else:
+            self.ledger.note_join("image")
+        state.told_id = 0
 
     def _snapshot(self, reason: Reason, time_micros: int | None, place: Place) -> None:
         synchronizer = self.synchronizer

@@ -6,8 +6,9 @@ break:
 * a book follows one connection. Where images come in the stream, its frames alone count until another brings an image, or until it
   brings nothing for :data:`SILENT_MICROS` while another does (then the book is lost and wants an image): changes of two
   connections have no common order there. An image that is behind the book, or behind where it was lost, is told of once it has caught
-  up. One that comes when the followed connection has been silent for :data:`AHEAD_MICROS`, and shows another book, shows a loss too:
-  nobody brought what lies between. One that comes sooner may show the same, if the connection that was followed brings nothing after it: that is known
+  up; if that takes longer than :data:`SILENT_MICROS`, the exchange counts anew, and what was not told is missing. One that comes when
+  the followed connection has been silent for :data:`AHEAD_MICROS`, and shows another book, shows a loss too: nobody brought what lies
+  between. One that comes sooner may show the same, if the connection that was followed brings nothing after it: that is known
   :data:`SILENT_MICROS` later, or once its producer says that frames are missing. Where changes are numbered by the exchange and images
   are asked of REST, whatever fits is applied, whoever brings it; what is ahead of the book waits while the connection that is followed
   still delivers.
@@ -57,8 +58,9 @@ class OverlapState(msgspec.Struct, array_like=True):
     liquidations: list[tuple[str, str, str, int | None, bytes]] = msgspec.field(default_factory=list)
     """Price, quantity, side, time, and the connection; the scaled ints as texts, since 64 bits do not hold them."""
     told_id: int = 0
-    """Where the book had been told when it went back to an image that is behind, 0: it is not behind; ``told_until`` at the latest."""
+    """Where the book had been told when it went back to an image that is behind; 0: it did not, or has been told of since."""
     told_until: int = 0
+    """So long it may catch up."""
     left: bytes = b""
     """Was followed until another's image, received at ``taken_micros``, took its place, and has not brought all since that the image
     has: it may be missing. Empty: there is no such doubt."""
@@ -130,7 +132,7 @@ class Overlap:
             state.left_micros = state.whole_micros or state.book_micros
             state.told_id, state.told_micros, state.told_until = reached_id, then, micros + SILENT_MICROS
         elif image.last_id < state.told_id:
-            state.told_id = 0
+            state.told_until = 0
         return behind
 
     def fell_silent(self, micros: int) -> bool:
@@ -144,13 +146,9 @@ class Overlap:
         if state.left and reached >= state.taken_id and line_of(connection) == line_of(state.left):
             state.left = b""
 
-    def told(self, change: BookDiff | BookImage, micros: int) -> bool:
-        """Whether a book that went back to an image has been told as it is now."""
-        state = self.state
-        if change.last_id < state.told_id and micros <= state.told_until:
-            return True
-        state.told_id = 0
-        return False
+    def catches_up(self, change: BookDiff | BookImage, micros: int) -> bool:
+        """Whether a book that went back to an image has been told as it is now, and may still come to where it had been told."""
+        return change.last_id < self.state.told_id and micros <= self.state.told_until
 
     def choose(
         self, diff: BookDiff, connection: bytes, micros: int, synchronizer: Synchronizer

@@ -223,6 +223,9 @@ def test_a_reader_has_the_workers_book_after_each_update(steps: list[tuple[Any, 
         elif not instrument.overlap.state.told_id:  # else it is told when it has caught up
             assert (replica.state, held(replica)) == (instrument.state, own(instrument))
             event(updates[-1]["kind"] if updates else "nothing")
+        else:
+            assert replica.state == instrument.state
+            event("catches up")
 
 
 @given(STEPS, st.booleans())

@@ -349,6 +349,7 @@ def test_a_book_that_does_not_catch_up_is_told_of_all_the_same() -> None:
     work = raw.process(numbered(records))
     told = [int(read(SPREADS, value)["bid_quantity"]) for _, value, _ in work.events.spreads]
     assert told == [1, 900, 882]
+    assert spans(work) == [("restart", 10, 6000)]
 
 
 def spans(work: Work) -> list[tuple[str, int, int]]:
@@ -383,7 +384,7 @@ UP_TO_SIX = [okx(1, A, 0, image=True), *(okx(n, A, n * 100) for n in range(2, 7)
     ("then", "gaps"),
     [
         ([lost(A, 650)], 1),
-        ([lost(A, 650), okx(2, B, 690, image=True), lost(B, 700)], 2),
+        ([lost(A, 650), okx(2, B, 690, image=True), lost(B, 700)], 1),
         ([okx(2, B, 690, image=True), lost(B, 700)], 1),
         ([okx(3, "third-okx.spot-0.0", 680, image=True)], 0),
         ([], 0),
@@ -412,6 +413,32 @@ def test_a_book_that_is_live_again_behind_where_it_was_lost_says_so_when_it_has_
     work = raw.process(numbered(records))
     reasons = [read(BOOK_SNAPSHOTS, value)["reason"] for _, value, _ in work.events.book_snapshots]
     assert reasons == ["resync", "resync"]
+
+
+@pytest.mark.parametrize("again", [[], [lost(B, 800), okx(4, B, 900, image=True)]])
+def test_a_gap_ends_where_the_book_is_told_again(again: list[Record]) -> None:
+    """An image behind where the book was lost closes nothing; the change that has caught up does, or that which shows that none will."""
+    back = [*UP_TO_SIX, lost(A, 650), okx(3, B, 700, image=True), *again]
+    following = 5 if again else 4
+    caught_up = [okx(n, B, 1000 + n) for n in range(following, 8)]
+    never = [okx(following, B, 6000)]
+    for behind, until in ((caught_up[:-2], None), (caught_up, 1006), (never, 6000)):
+        raw = partition(venue("okx", "spot"))
+        work = raw.process(numbered([*back, *behind]))
+        assert spans(work) == ([("disconnect", 600, until)] if until else [])
+        assert only(raw).state == ("live" if until else "resyncing")
+        found = [read(GAPS, value) for _, value, _ in work.events.gaps]
+        assert [one["attempts"] for one in found] == ([0, 2 if again else 1] if until else [0])
+
+
+def test_an_image_that_counts_anew_ends_the_waiting_and_what_was_not_told_is_missing() -> None:
+    """The book went back to a late image, live; before it has caught up, a third one's clock tells that the exchange began anew."""
+    third = okx(2, "third-okx.spot-0.0", 800, image=True, ahead_ms=100_000)
+    work = partition(venue("okx", "spot")).process(
+        numbered([*UP_TO_SIX, okx(3, B, 700, image=True), okx(4, B, 750), third])
+    )
+    assert live(work)[-1] == 2
+    assert spans(work) == [("restart", 600, 800)]
 
 
 def test_a_gap_begins_where_the_book_was_told_last_also_when_it_went_back_meanwhile() -> None:
