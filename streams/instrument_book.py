@@ -250,7 +250,7 @@ class InstrumentBook:
             self.last_top, self.bucket = None, -1
         else:
             self.ledger.note_join("image")
-        state.told_id = 0
+        self._overlap.told()
 
     def _snapshot(self, reason: Reason, time_micros: int | None, place: Place) -> None:
         synchronizer = self.synchronizer

@@ -69,8 +69,8 @@ class OverlapState(msgspec.Struct, array_like=True):
     taken_micros: int = 0
     taken_id: int = 0
     """The image's update id, 0 where it has none: then whatever comes shows that the connection went on."""
-    told_micros: int | None = None
-    """The exchange's time of ``told_id``."""
+    told_by: bytes = b""
+    """The line whose image the book was made of when it was told last."""
 
     @property
     def whole_micros(self) -> int:
@@ -102,7 +102,7 @@ class Overlap:
     def meet(self, image: BookImage, connection: bytes, micros: int, synchronizer: Synchronizer) -> bool:
         """An image in the stream: whether a live book goes on with it, or has been lost before."""
         state = self.state
-        behind = self._goes_back(image, micros, synchronizer)
+        behind = self._goes_back(image, connection, micros, synchronizer)
         if connection == state.book or not state.book or synchronizer.phase is not Phase.LIVE:
             return True
         self._hear(connection, image.last_id)
@@ -117,23 +117,21 @@ class Overlap:
             state.left, state.taken_micros, state.taken_id = state.book, micros, image.last_id
         return True
 
-    def _goes_back(self, image: BookImage, micros: int, synchronizer: Synchronizer) -> bool:
-        """Whether an image is behind what the book has been told as, lost or not; notes it.
-
-        One of an exchange that counts anew is later by its clock, and not waited for.
-        """
+    def _goes_back(
+        self, image: BookImage, connection: bytes, micros: int, synchronizer: Synchronizer
+    ) -> bool:
+        """Whether an image of another line is behind what the book has been told as, lost or not; notes it. What one line brings is in
+        order: if its own image is behind, the exchange counts anew."""
         state = self.state
-        reached_id, then = synchronizer.last_id, synchronizer.last_time_micros
-        if state.told_id and micros <= state.told_until:
-            reached_id, then = state.told_id, state.told_micros
-        now = image.exchange_time_micros
-        behind = 0 < image.last_id < reached_id and (then is None or now is None or now <= then)
-        if behind:
+        reached_id, line = state.told_id or synchronizer.last_id, line_of(connection)
+        if 0 < image.last_id < reached_id and line != state.told_by:
             state.left_micros = state.whole_micros or state.book_micros
-            state.told_id, state.told_micros, state.told_until = reached_id, then, micros + SILENT_MICROS
-        elif image.last_id < state.told_id:
+            state.told_id, state.told_until = reached_id, micros + SILENT_MICROS
+            return True
+        state.told_by = line
+        if image.last_id < state.told_id:
             state.told_until = 0
-        return behind
+        return False
 
     def fell_silent(self, micros: int) -> bool:
         """Whether the connection that was left would have brought something by now."""
@@ -149,6 +147,10 @@ class Overlap:
     def catches_up(self, change: BookDiff | BookImage, micros: int) -> bool:
         """Whether a book that went back to an image has been told as it is now, and may still come to where it had been told."""
         return change.last_id < self.state.told_id and micros <= self.state.told_until
+
+    def told(self) -> None:
+        """The book is told of again."""
+        self.state.told_id, self.state.told_by = 0, line_of(self.state.book)
 
     def choose(
         self, diff: BookDiff, connection: bytes, micros: int, synchronizer: Synchronizer

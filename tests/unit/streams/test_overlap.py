@@ -431,11 +431,12 @@ def test_a_gap_ends_where_the_book_is_told_again(again: list[Record]) -> None:
         assert [one["attempts"] for one in found] == ([0, 2 if again else 1] if until else [0])
 
 
-def test_an_image_that_counts_anew_ends_the_waiting_and_what_was_not_told_is_missing() -> None:
-    """The book went back to a late image, live; before it has caught up, a third one's clock tells that the exchange began anew."""
-    third = okx(2, "third-okx.spot-0.0", 800, image=True, ahead_ms=100_000)
+def test_an_image_of_the_line_the_book_was_told_of_ends_the_waiting_and_what_was_not_told_is_missing() -> (
+    None
+):
+    """The book went back to a late image, live; before it has caught up, the first line's own image tells that the exchange counts anew."""
     work = partition(venue("okx", "spot")).process(
-        numbered([*UP_TO_SIX, okx(3, B, 700, image=True), okx(4, B, 750), third])
+        numbered([*UP_TO_SIX, okx(3, B, 700, image=True), okx(4, B, 750), okx(2, A, 800, image=True)])
     )
     assert live(work)[-1] == 2
     assert spans(work) == [("restart", 600, 800)]
@@ -449,20 +450,24 @@ def test_a_gap_begins_where_the_book_was_told_last_also_when_it_went_back_meanwh
     assert spans(work) == [("silent", 600, 800)]
 
 
-def test_an_image_of_a_clock_that_was_set_back_is_behind_all_the_same() -> None:
+@pytest.mark.parametrize("ahead_ms", [-90_000, 90_000])
+def test_a_late_image_is_behind_whatever_became_of_the_clock(ahead_ms: int) -> None:
     raw = partition(venue("okx", "spot"))
-    ahead = [okx(n, A, n * 100, ahead_ms=90_000, image=n == 1) for n in range(1, 7)]
-    work = raw.process(
-        numbered([*ahead, okx(3, B, 700, image=True), *(okx(n, B, 700 + n) for n in range(4, 9))])
-    )
-    told = live(work)
+    behind = [okx(n, B, 700 + n, image=n == 3, ahead_ms=ahead_ms) for n in range(3, 9)]
+    told = live(raw.process(numbered([*UP_TO_SIX, *behind])))
     assert told == sorted(told)
 
 
-def test_an_exchange_that_counts_anew_after_a_loss_is_told_of_at_once() -> None:
+@pytest.mark.parametrize(("connection", "until"), [("first-binance.spot-0.1", 700), (B, 5800)])
+def test_an_exchange_that_counts_anew_is_told_of_at_once_by_the_line_that_was_followed(
+    connection: str, until: int
+) -> None:
+    """What another line brings may be late: that it is not shows once it does not catch up."""
     raw = partition(venue("okx", "spot"))
-    records = [okx(900, A, 0, image=True), lost(A, 650), okx(1, B, 700, image=True, ahead_ms=100_000)]
-    assert live(raw.process(numbered(records)))[-1] == 1
+    anew = [okx(1, connection, 700, image=True), okx(2, connection, 5800)]
+    work = raw.process(numbered([okx(900, A, 0, image=True), lost(A, 650), *anew]))
+    assert live(work)[-1] == 2
+    assert spans(work) == [("disconnect", 0, until)]
 
 
 def test_an_image_after_a_silence_shows_a_loss_unless_the_book_is_the_same() -> None:
