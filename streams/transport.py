@@ -51,6 +51,10 @@ _FETCH_MIN_BYTES = 64 * 1024
 the records."""
 
 
+_COMMIT_S = 5.0
+"""The library tries a commit again until Kafka is back, and nothing else is asked of its thread meanwhile: the next one says it anew."""
+
+
 def _as_decoded(_: Any, record: Any) -> Any:
     return record
 
@@ -103,7 +107,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         return await super()._fetch_records(consumer, *arguments, **options)
 
     async def commit_raw(self, offsets: Mapping[TP, tuple[int, str]]) -> bool:
-        """Commit offset and metadata; False when the partitions are being moved (their records are processed again)."""
+        """Commit offset and metadata; False when the partitions are being moved (their records are processed again), or Kafka is away."""
         return bool(await self.call_thread(self._commit_raw, offsets))
 
     async def _commit_raw(self, offsets: Mapping[TP, tuple[int, str]]) -> bool:
@@ -117,8 +121,9 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         if not structs:
             return False
         try:
-            await self._ensure_consumer().commit(structs)
-        except (CommitFailedError, IllegalStateError, RefusedError):
+            async with asyncio.timeout(_COMMIT_S):
+                await self._ensure_consumer().commit(structs)
+        except (CommitFailedError, IllegalStateError, RefusedError, TimeoutError):
             return False
         return True
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -46,6 +47,7 @@ def main() -> int:
         for step in schedule(seed, seconds, processes_live=options.memory):
             _say(str(step))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the parts have to be stopped
     results: list[Result] = []
     memory = Memory() if options.memory else None
     with (

@@ -19,6 +19,7 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams import transport
 from streams.faust_app import PartApp
 from streams.transport import Consumer, _ConsumerThread
 
@@ -199,3 +200,26 @@ def test_a_part_whose_kafka_goes_away_as_it_starts_ends_in_a_sentence(tmp_path: 
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "it went away as this part started" in done.stderr.splitlines()[-1]
+
+
+def test_a_commit_that_kafka_does_not_answer_is_given_up_and_said_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The library tries until Kafka is back: a worker that was told to stop waited for it for ever."""
+    tried = []
+
+    async def commit(offsets: Any) -> None:
+        tried.append(dict(offsets))
+        if len(tried) == 1:
+            await asyncio.Event().wait()
+
+    async def run() -> None:
+        thread = _ConsumerThread.__new__(_ConsumerThread)
+        monkeypatch.setattr(thread, "assignment", lambda: {ONE}, raising=False)
+        monkeypatch.setattr(thread, "_ensure_consumer", lambda: SimpleNamespace(commit=commit), raising=False)
+        assert not await thread._commit_raw({ONE: (7, "")})
+        assert await thread._commit_raw({ONE: (8, "")})
+
+    monkeypatch.setattr(transport, "_COMMIT_S", 0.01)
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert [[one.offset for one in offsets.values()] for offsets in tried] == [[7], [8]]
