@@ -59,8 +59,17 @@ def _as_decoded(_: Any, record: Any) -> Any:
     return record
 
 
+async def _done(commit: asyncio.Future[None]) -> bool:
+    """Wait for a commit, not for ever; one that fails after that has been given up, and its failure is nobody's."""
+    commit.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    await asyncio.wait([commit], timeout=_COMMIT_S)
+    return commit.done()
+
+
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
     logger = _logger
+    _committing: asyncio.Future[None] | None = None
+    """The last one: it may wait for Kafka."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -91,6 +100,8 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_thread_stop(self) -> None:
         """Leave the group and disconnect, whatever is under way."""
+        if self._committing is not None:
+            self._committing.cancel()
         try:
             await super().on_thread_stop()
         except asyncio.CancelledError:
@@ -120,12 +131,14 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         }
         if not structs:
             return False
-        try:
-            async with asyncio.timeout(_COMMIT_S):
-                await self._ensure_consumer().commit(structs)
-        except (CommitFailedError, IllegalStateError, RefusedError, TimeoutError):
+        if self._committing is not None and not await _done(self._committing):
             return False
-        return True
+        # Not cancelled: what the library has under way would end unheard, and say so with a traceback.
+        self._committing = commit = asyncio.ensure_future(self._ensure_consumer().commit(structs))
+        try:
+            return await _done(commit) and not commit.cancelled() and commit.result() is None
+        except (CommitFailedError, IllegalStateError, RefusedError):
+            return False
 
 
 class Consumer(driver.Consumer):

@@ -56,6 +56,8 @@ _SETTLE_S = 300.0
 _DRAIN_S = 300.0
 _LAST_FRAMES_S = 3.0
 """For the last changes to be told, and what was told to be read."""
+_NOTICED_S = 10.0
+"""After so long a half-open connection has been noticed (silent for 4 s, a ping not answered): before, all looks well."""
 _CLOSE = 2000
 """Raw records before a worker that is near the end of the log."""
 _EXCUSED_S = 45.0
@@ -312,7 +314,7 @@ class Stage:
             "registry errors": lambda code, seconds: self._fail("registry", self.registry, code, seconds),
             "connections cut": lambda market: self.exchanges.fault(market, "cut_connections"),
             "connections closed": lambda market: self.exchanges.fault(market, "close_connections", code=1001),
-            "connections half-open": lambda market: self.exchanges.fault(market, "freeze_connections"),
+            "connections half-open": self._freeze,
             "connections refused": self._refuse_connections,
             "subscriptions forgotten": lambda market: self.exchanges.fault(market, "forget_subscriptions"),
             "frames disturbed": self.exchanges.disturb,
@@ -326,6 +328,10 @@ class Stage:
         member = self.fleet.guest(kind)
         time.sleep(seconds)
         self.fleet.leave(member)
+
+    def _freeze(self, market: str) -> None:
+        self.exchanges.fault(market, "freeze_connections")
+        time.sleep(_NOTICED_S)
 
     def _unsubscribe(self, market: str, which: int, seconds: float) -> None:
         symbol = self.exchanges.symbols[market][which]

@@ -207,19 +207,21 @@ def test_a_commit_that_kafka_does_not_answer_is_given_up_and_said_anew(
 ) -> None:
     """The library tries until Kafka is back: a worker that was told to stop waited for it for ever."""
     tried = []
+    kafka = asyncio.Event()
 
     async def commit(offsets: Any) -> None:
         tried.append(dict(offsets))
-        if len(tried) == 1:
-            await asyncio.Event().wait()
+        await kafka.wait()
 
     async def run() -> None:
         thread = _ConsumerThread.__new__(_ConsumerThread)
         monkeypatch.setattr(thread, "assignment", lambda: {ONE}, raising=False)
         monkeypatch.setattr(thread, "_ensure_consumer", lambda: SimpleNamespace(commit=commit), raising=False)
         assert not await thread._commit_raw({ONE: (7, "")})
-        assert await thread._commit_raw({ONE: (8, "")})
+        assert not await thread._commit_raw({ONE: (8, "")})
+        kafka.set()
+        assert await thread._commit_raw({ONE: (9, "")})
 
     monkeypatch.setattr(transport, "_COMMIT_S", 0.01)
     asyncio.run(asyncio.wait_for(run(), 10))
-    assert [[one.offset for one in offsets.values()] for offsets in tried] == [[7], [8]]
+    assert [[one.offset for one in offsets.values()] for offsets in tried] == [[7], [9]]
