@@ -133,7 +133,7 @@ class Fleet:
             if status == -signal.SIGTERM and not member.part.address:
                 return  # it had not yet begun to listen for signals, or to work
             if status:
-                self.problems.append(f"{name} was told to stop and ended with {status}: {member.last_word()}")
+                self._judge_end(member)  # it may have been about to give up
 
     def restart(self, part: str, seconds: float) -> None:
         """SIGTERM, and start it again after ``seconds``."""
@@ -212,4 +212,4 @@ class Fleet:
             self.gave_up += 1
             self._say(f"{member.name} gave up and is started again: {word}")
         else:
-            self.problems.append(f"{member.name} ended by itself with {status}: {word}")
+            self.problems.append(f"{member.name} ended with {status}: {word}")
