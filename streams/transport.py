@@ -60,8 +60,7 @@ def _as_decoded(_: Any, record: Any) -> Any:
 
 
 async def _done(commit: asyncio.Future[None]) -> bool:
-    """Wait for a commit, not for ever; one that fails after that has been given up, and its failure is nobody's."""
-    commit.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    """Wait for a commit, not for ever."""
     await asyncio.wait([commit], timeout=_COMMIT_S)
     return commit.done()
 
@@ -135,6 +134,8 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         # Not cancelled: what the library has under way would end unheard, and say so with a traceback.
         self._committing = commit = asyncio.ensure_future(self._ensure_consumer().commit(structs))
+        # One that fails after it was waited for has been given up: its failure is nobody's.
+        commit.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
             return await _done(commit) and not commit.cancelled() and commit.result() is None
         except (CommitFailedError, IllegalStateError, RefusedError):
