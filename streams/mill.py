@@ -5,7 +5,6 @@ Independent of Faust, which only hands it batches (:meth:`Mill.process`) and tim
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -112,15 +111,16 @@ class Mill:
         self._takeover.begin(assigned, known=self.owned.keys())
 
     async def finish(self, timeout_s: float) -> dict[TP, tuple[int, str]]:
-        """Before leaving: store all events, then a checkpoint of every instrument; returns what is to be committed."""
+        """Before leaving: store all events, then a checkpoint of every instrument; returns what is to be committed.
+
+        Where Kafka has not taken the events in that time, it is not asked to take checkpoints besides.
+        """
         self._takeover.stop()
-        await asyncio.to_thread(self.output.flush, timeout_s)
-        self.output.poll()
-        for owned in self.owned.values():
-            owned.take_checkpoints(0.0, most=1_000_000)
-            await self._store_checkpoints(owned)
-        await asyncio.to_thread(self.output.flush, timeout_s)
-        self.output.poll()
+        if await self.output.all_stored(timeout_s):
+            for owned in self.owned.values():
+                owned.take_checkpoints(0.0, most=1_000_000)
+                await self._store_checkpoints(owned)
+            await self.output.all_stored(timeout_s)
         return self.commits()
 
     async def _open(self, tp: TP, offset: int) -> OwnedPartition | None:

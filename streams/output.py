@@ -133,9 +133,11 @@ class Output:
         if self._failure is not None:
             raise UnavailableError(f"Kafka does not store what the worker writes: {self._failure.str()}.")
 
-    def flush(self, timeout_s: float) -> int:
-        """Wait until all is stored; returns how many records are not. Blocks."""
-        return int(self._producer.flush(timeout_s))
+    async def all_stored(self, timeout_s: float) -> bool:
+        """Wait until all that was written is stored, not longer than that; False where it is not. Raises as :meth:`poll`."""
+        left = await asyncio.to_thread(self._producer.flush, timeout_s)
+        self.poll()
+        return not left
 
     def _reporter(self, stored: Callable[[], None]) -> Callable[[KafkaError | None, Message], None]:
         def report(error: KafkaError | None, _: Message) -> None:

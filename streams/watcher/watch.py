@@ -149,13 +149,15 @@ class Watch:
             self._tasks = dict.fromkeys(new, task)
 
     async def finish(self, timeout_s: float) -> dict[TP, tuple[int, str]]:
-        """Before leaving: store all that was written, and what rules have seen; returns what is to be committed."""
+        """Before leaving: store all that was written, and what rules have seen; returns what is to be committed.
+
+        Where Kafka has not taken all in that time, nothing more is written.
+        """
         for _ in range(2):  # what was written, then the checkpoints that waited for it
-            await asyncio.to_thread(self.output.flush, timeout_s)
-            self.output.poll()
+            if not await self.output.all_stored(timeout_s):
+                return self.commits()
             await self._take_checkpoints(0.0)
-        await asyncio.to_thread(self.output.flush, timeout_s)
-        self.output.poll()
+        await self.output.all_stored(timeout_s)
         return self.commits()
 
     async def _ready(self, tp: TP) -> Input | None:

@@ -10,7 +10,7 @@ import pytest
 from faust.types import TP
 
 from bookmill.settings import WorkerSettings
-from schemas.catalogue import CONTROL_REQUESTS
+from schemas.catalogue import CHECKPOINTS, CONTROL_REQUESTS
 from streams import takeover
 from streams.mill import Mill
 from streams.output import Output
@@ -22,16 +22,19 @@ A = TP(TOPIC, 0)
 
 
 class Written:
-    """In place of :class:`Output`: everything is stored at once."""
+    """In place of :class:`Output`: everything is stored at once, or with a Kafka that is away nothing."""
 
     def __init__(self) -> None:
         self.topics: list[str] = []
+        self.away = False
 
     async def write(self, topic: str, _partition: int, records: Sequence[Any], stored: Any) -> None:
         self.topics += [topic] * len(records)
-        stored()
+        if not self.away:
+            stored()
 
-    def flush(self, _timeout_s: float) -> None: ...
+    async def all_stored(self, _timeout_s: float) -> bool:
+        return not self.away
 
     def poll(self) -> None: ...
 
@@ -85,6 +88,21 @@ def test_a_partition_that_comes_back_in_time_is_opened_where_its_batch_begins(wr
         await worker.process(A, BATCH, 7)
         assert (worker.counts["frames"], worker.counts["repeated"]) == (2, 2)
         assert written.topics.count("trades") == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_checkpoints_are_written_at_the_end_where_kafka_takes_them(written: Written, away: bool) -> None:
+    async def run() -> None:
+        worker = mill(written)
+        worker.own({A})
+        await worker.process(A, BATCH, 7)
+        written.away = away
+        commits = await worker.finish(1.0)
+        assert written.topics.count(CHECKPOINTS.name) == int(not away)
+        # The diff waits for its snapshot: it is read again.
+        assert commits[A][0] == 5
 
     asyncio.run(run())
 

@@ -42,6 +42,13 @@ def test_what_kafka_does_not_take_is_known_by_how_long_it_waits() -> None:
         assert ("nothing for 12 s" in output.problem) == (after_s == 12.0)
 
 
+def test_what_kafka_does_not_take_is_not_waited_for_for_ever() -> None:
+    output = Output({"bootstrap.servers": "127.0.0.1:1", "log_level": 2})
+    assert asyncio.run(output.all_stored(0.0))
+    asyncio.run(output.write("trades", 0, [(b"BTCUSDT", None, [])], lambda: None))
+    assert not asyncio.run(output.all_stored(0.1))
+
+
 def test_a_client_that_is_lost_ends_the_worker() -> None:
     output = Output({"bootstrap.servers": "127.0.0.1:1", "log_level": 2})
     output.poll()

@@ -49,6 +49,7 @@ class FakeOutput:
         self.logs: dict[tuple[str, int], list[tuple[bytes, bytes | None, list[tuple[str, bytes]]]]] = {}
         self.waiting: list[Callable[[], None]] = []
         self.waits = 0
+        self.away = False
 
     def __len__(self) -> int:
         return len(self.waiting)
@@ -60,11 +61,15 @@ class FakeOutput:
     def poll(self) -> None:
         pass
 
-    def flush(self, _timeout_s: float = 0) -> int:
+    async def all_stored(self, _timeout_s: float) -> bool:
+        if not self.away:
+            self.flush()
+        return not self.away
+
+    def flush(self) -> None:
         waiting, self.waiting = self.waiting, []
         for stored in waiting:
             stored()
-        return 0
 
     def of(self, topic: Topic, partition: int) -> list[dict[str, Any]]:
         return [read(topic, value) for _, value, _ in self.logs.get((topic.name, partition), []) if value]
@@ -235,6 +240,20 @@ def test_who_takes_over_goes_on_where_the_one_before_was(world: World) -> None:
         ("fired", 2),
         ("cleared", 4),
     ]
+
+
+def test_what_kafka_does_not_take_at_the_end_is_left_to_whoever_comes_next(world: World) -> None:
+    world.rule()
+    world.output.away = True
+
+    async def run() -> None:
+        watch = world.watch()
+        await watch.process(TRADE_TP, [BINANCE.trade(1, 99), BINANCE.trade(2, 101)], 2)
+        commits = await watch.finish(1.0)
+        assert commits[TRADE_TP] == (0, "")
+        assert ("checkpoints.alerts", PARTITION) not in world.output.logs
+
+    asyncio.run(run())
 
 
 def test_a_partition_that_is_not_ours_any_more_gives_nothing(world: World) -> None:
