@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # it is there, unlisted
+from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata  # type: ignore[attr-defined]  # they are there, unlisted
 from confluent_kafka.cimpl import NewTopic
 
 from bookmill.errors import ConfigurationError, RefusedError, UnavailableError
@@ -37,7 +37,7 @@ def ensure_topics(settings: KafkaSettings, bootstrap_servers: str, topics: Itera
     require_reachable(settings, bootstrap_servers)
     admin = AdminClient(client_config(settings, bootstrap_servers))
     wanted = {settings.topic_prefix + topic.name: topic for topic in topics}
-    existing = admin.list_topics(timeout=_TIMEOUT_S).topics
+    existing = _topics(admin)
     for name in wanted.keys() & existing.keys():
         partitions = len(existing[name].partitions)
         if partitions != settings.partitions:
@@ -73,9 +73,16 @@ def incarnations(settings: KafkaSettings, bootstrap_servers: str, names: Sequenc
     admin = AdminClient(client_config(settings, bootstrap_servers))
     try:
         described = admin.describe_topics(TopicCollection(list(names)), request_timeout=_DESCRIBE_S)
-        return {name: str(future.result(_DESCRIBE_S).topic_id) for name, future in described.items()}
+        return {name: str(future.result().topic_id) for name, future in described.items()}
     except KafkaException as error:
         raise UnavailableError(f"Kafka does not describe the topics: {error.args[0].str()}.") from error
+
+
+def _topics(admin: AdminClient) -> Mapping[str, TopicMetadata]:
+    try:
+        return admin.list_topics(timeout=_TIMEOUT_S).topics
+    except KafkaException as error:
+        raise UnavailableError(f"Kafka does not name its topics: {error.args[0].str()}.") from error
 
 
 def _create(admin: AdminClient, topics: list[NewTopic]) -> dict[str, Future[None]]:
@@ -87,7 +94,7 @@ def _await_leaders(admin: AdminClient, partitions: list[tuple[str, int]]) -> Non
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library's
     deadline_s = time.monotonic() + _TIMEOUT_S
     while True:
-        admin.list_topics(timeout=_TIMEOUT_S)  # what the client remembers may be from before
+        _topics(admin)  # what the client remembers may be from before
         asked = admin.list_offsets(
             {TopicPartition(*each): latest for each in partitions}, request_timeout=_ATTEMPT_S
         )

@@ -51,18 +51,19 @@ _FETCH_MIN_BYTES = 64 * 1024
 the records."""
 
 
-_COMMIT_S = 5.0
-"""The library tries a commit again until Kafka is back, and nothing else is asked of its thread meanwhile: the next one says it anew."""
+_ANSWER_S = 5.0
+"""So long is waited for a commit, and for the good-bye to the group. The library tries a commit again until Kafka is back, and nothing
+else is asked of its thread meanwhile: the next one says it anew."""
 
 
 def _as_decoded(_: Any, record: Any) -> Any:
     return record
 
 
-async def _done(commit: asyncio.Future[None]) -> bool:
-    """Wait for a commit, not for ever."""
-    await asyncio.wait([commit], timeout=_COMMIT_S)
-    return commit.done()
+async def _done(asked: asyncio.Future[None]) -> bool:
+    """Wait for what Kafka has been asked, not for ever."""
+    await asyncio.wait([asked], timeout=_ANSWER_S)
+    return asked.done()
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -99,14 +100,22 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_thread_stop(self) -> None:
         """Leave the group and disconnect, whatever is under way."""
-        if self._committing is not None:
+        if self._committing and not self._ensure_consumer()._coordinator._commit_lock.locked():
             self._committing.cancel()
+        stopping = asyncio.ensure_future(super().on_thread_stop())
+        if not await _done(stopping):
+            await self._ensure_consumer()._client.close()  # what waits for an answer ends with its connection
         try:
-            await super().on_thread_stop()
+            await stopping
         except asyncio.CancelledError:
             # A fetch that failed waits for its next attempt; aiokafka cancels it, awaits it, and is cancelled itself. Nobody would
             # hear that this thread has ended.
             await self._ensure_consumer()._client.close()
+        if self._committing:
+            # What had been sent has failed with its connection. Cancelled before, it would end unheard, with a traceback.
+            async with self._ensure_consumer()._coordinator._commit_lock:
+                self._committing.cancel()
+            await asyncio.wait([self._committing])
 
     async def _fetch_records(self, consumer: Any, *arguments: Any, **options: Any) -> Any:
         for fetched in consumer._fetcher._records.values():

@@ -208,7 +208,12 @@ class Fleet:
     def _judge_end(self, member: Member) -> None:
         status = member.part.process.returncode
         word = member.last_word()
-        if status == 1 and word.startswith("bookmill: ") and self._excuse(member.started_s):
+        # Told to stop when it had said why it gives up, it may end by the signal.
+        if (
+            status in {1, -signal.SIGTERM}
+            and word.startswith("bookmill: ")
+            and self._excuse(member.started_s)
+        ):
             self.gave_up += 1
             self._say(f"{member.name} gave up and is started again: {word}")
         else:

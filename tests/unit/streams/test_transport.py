@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from typing import Any
 import aiokafka
 import pytest
 from aiokafka.consumer.fetcher import Fetcher
-from aiokafka.errors import IllegalStateError
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import GroupLoadInProgressError, IllegalStateError, KafkaConnectionError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -154,6 +156,61 @@ def test_the_thread_disconnects_and_ends_where_a_fetch_waits_for_its_next_attemp
     assert closed == ["client"]
 
 
+def test_a_good_bye_that_kafka_does_not_answer_ends_with_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport, "_ANSWER_S", 0.01)
+
+    async def run() -> None:
+        answer = asyncio.get_running_loop().create_future()
+
+        async def stop() -> None:
+            with contextlib.suppress(KafkaConnectionError):
+                await answer
+
+        async def close() -> None:
+            answer.set_exception(KafkaConnectionError())
+
+        thread: Any = object.__new__(_ConsumerThread)
+        thread._method_queue = None
+        thread._consumer = SimpleNamespace(stop=stop, _client=SimpleNamespace(close=close))
+        await asyncio.wait_for(thread.on_thread_stop(), 10)
+
+    asyncio.run(run())
+
+
+def test_a_commit_under_way_ends_with_its_connection_and_is_heard() -> None:
+    unheard, ended = [], []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: unheard.append(context["message"]))
+        answer = loop.create_future()
+        coordinator: Any = object.__new__(GroupCoordinator)
+        coordinator.coordinator_id, coordinator._retry_backoff_ms = 1, 60_000
+        coordinator._commit_lock = asyncio.Lock()
+
+        async def sent(*_: Any) -> None:
+            await answer
+
+        async def stop() -> None:
+            answer.set_exception(GroupLoadInProgressError())
+
+        coordinator._do_commit_offsets = sent
+        thread: Any = object.__new__(_ConsumerThread)
+        thread._method_queue = None
+        thread._consumer = SimpleNamespace(stop=stop, _coordinator=coordinator)
+        thread._committing = asyncio.ensure_future(coordinator.commit_offsets(None, {}))
+        await asyncio.sleep(0)
+        await thread.on_thread_stop()
+        ended.append(thread._committing.cancelled())
+        await asyncio.sleep(0.01)
+        gc.collect()
+
+    asyncio.run(run())
+    assert (unheard, ended) == ([], [True])
+
+
 _PART = """
     import socket, sys
     from pathlib import Path
@@ -222,6 +279,6 @@ def test_a_commit_that_kafka_does_not_answer_is_given_up_and_said_anew(
         kafka.set()
         assert await thread._commit_raw({ONE: (9, "")})
 
-    monkeypatch.setattr(transport, "_COMMIT_S", 0.01)
+    monkeypatch.setattr(transport, "_ANSWER_S", 0.01)
     asyncio.run(asyncio.wait_for(run(), 10))
     assert [[one.offset for one in offsets.values()] for offsets in tried] == [[7], [9]]
