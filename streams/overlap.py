@@ -126,7 +126,9 @@ class Overlap:
         reached_id, line = state.told_id or synchronizer.last_id, line_of(connection)
         if 0 < image.last_id < reached_id and line != state.told_by:
             state.left_micros = state.whole_micros or state.book_micros
-            state.told_id, state.told_until = reached_id, micros + SILENT_MICROS
+            # It may have been on its way for so long as it was received before what the book has been told as: so does what follows on it.
+            latest = max(micros, state.book_micros)
+            state.told_id, state.told_until = reached_id, max(state.told_until, latest + SILENT_MICROS)
             return True
         state.told_by = line
         if image.last_id < state.told_id:
@@ -150,7 +152,8 @@ class Overlap:
 
     def told(self) -> None:
         """The book is told of again."""
-        self.state.told_id, self.state.told_by = 0, line_of(self.state.book)
+        state = self.state
+        state.told_id, state.told_until, state.told_by = 0, 0, line_of(state.book)
 
     def choose(
         self, diff: BookDiff, connection: bytes, micros: int, synchronizer: Synchronizer
@@ -197,7 +200,7 @@ class Overlap:
     def _silent(self, micros: int) -> bool:
         """Another connection brings a change: whether the one that is followed has been silent for too long beside it."""
         state = self.state
-        state.doubt_micros = state.doubt_micros or micros
+        state.doubt_micros = state.doubt_micros or max(micros, state.book_micros)  # late ones show nothing
         return micros - state.doubt_micros > SILENT_MICROS
 
     def _waits_for_nobody(self, micros: int) -> bool:

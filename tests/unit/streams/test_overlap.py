@@ -458,6 +458,26 @@ def test_a_late_image_is_behind_whatever_became_of_the_clock(ahead_ms: int) -> N
     assert told == sorted(told)
 
 
+def test_what_was_long_on_its_way_catches_up_however_long_that_takes_by_its_own_times() -> None:
+    """A producer stood still, with a late image in hand: what follows on it was received over as long a time as it is late."""
+    raw = partition(venue("okx", "spot"))
+    told_as_later = [okx(1, A, 0, image=True), *(okx(n, A, n * 4000) for n in range(2, 7))]
+    late = [okx(3, B, 12_100, image=True), *(okx(n, B, n * 4000 + 100) for n in range(4, 9))]
+    work = raw.process(numbered([*told_as_later, *late]))
+    assert live(work) == sorted(live(work))
+    assert set(live(work)) == set(range(1, 9))
+    assert ledger(work) == []
+
+
+def test_late_changes_of_another_say_nothing_of_the_connection_that_is_followed() -> None:
+    raw = partition(venue("okx", "spot"))
+    followed = [okx(1, A, 0, image=True), *(okx(n, A, n * 4000) for n in range(2, 7))]
+    late = [okx(3, B, 12_100), okx(4, B, 18_000), okx(6, B, 24_100), okx(7, B, 28_900)]
+    *before, silent = numbered([*followed, *late, okx(8, B, 29_200)])
+    assert ledger(raw.process(before)) == []
+    assert ledger(raw.process([silent])) == [("opened", "silent")]
+
+
 @pytest.mark.parametrize(("connection", "until"), [("first-binance.spot-0.1", 700), (B, 5800)])
 def test_an_exchange_that_counts_anew_is_told_of_at_once_by_the_line_that_was_followed(
     connection: str, until: int
