@@ -1,8 +1,8 @@
 """Whatever several connections bring of one book, and however late: rows stand in the exchange's order, and where they skip any of its
 books, a gap of the ledger covers the time.
 
-An exchange numbers its books, and up to three connections bring them, images first; what they bring is held back, left out, cut or
-ends without a word. Nothing here knows how the worker chooses.
+An exchange numbers its books, and up to three connections bring them, images first; what they bring is held back before or after it was
+received, left out, cut or ends without a word. Nothing here knows how the worker chooses.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ STEPS = st.lists(
         st.tuples(st.just("books"), st.integers(1, 60), st.frozensets(WHO, max_size=2)),
         st.tuples(st.just("open"), WHO, st.booleans()),
         st.tuples(st.just("open"), WHO, st.booleans()),
+        st.tuples(st.just("stuck"), WHO),
         st.tuples(st.just("drop"), WHO),
         st.tuples(st.just("cut"), WHO),
         st.tuples(st.just("kill"), WHO),
@@ -51,7 +52,10 @@ class Line:
         self.producer = self.life = 0
         self.is_open = False
         self.alive = True
-        self.waiting: list[str] = []
+        self.stuck = False
+        """It receives in time, and writes late: Kafka is away, or it stood still in between."""
+        self.waiting: list[tuple[str, int]] = []
+        """Frames, and when they were received; 0: when they are written."""
 
     @property
     def connection(self) -> str:
@@ -82,12 +86,12 @@ class Course:
             case "drop", (number,):
                 del self.lines[number].waiting[1:2]
             case "cut", (number,):
-                self._end(self.lines[number])
-                if self.lines[number].alive:
-                    self._write(self.lines[number], "lost", "disconnect")
+                self._cut(self.lines[number])
             case "kill", (number,):
                 self._end(self.lines[number])
                 self.lines[number].alive = False
+            case "stuck", (number,):
+                self.lines[number].stuck = not self.lines[number].stuck
             case "wait", (milliseconds,):
                 self._now_ms += milliseconds
             case "clock", (ahead_ms,):
@@ -106,7 +110,7 @@ class Course:
         self.made_ms[self.book] = self._now_ms
         for line in self.lines:
             if line.is_open:
-                line.waiting.append(self._frame("update", self.book - 1))
+                line.waiting.append((self._frame("update", self.book - 1), self._now_ms * line.stuck))
                 self._deliver(line, held)
 
     def _open(self, line: Line, *, joined: bool) -> None:
@@ -119,7 +123,12 @@ class Course:
         else:
             line.life += 1
         line.is_open = True
-        line.waiting = [self._frame("snapshot", -1)]
+        line.waiting = [(self._frame("snapshot", -1), self._now_ms * line.stuck)]
+
+    def _cut(self, line: Line) -> None:
+        self._end(line)
+        if line.alive:
+            self._write(line, "lost", "disconnect")
 
     @staticmethod
     def _end(line: Line) -> None:
@@ -128,8 +137,8 @@ class Course:
 
     def _deliver(self, line: Line, held: frozenset[int]) -> None:
         if line.number not in held:
-            for frame in line.waiting:
-                self._write(line, "ws", frame)
+            for frame, received_ms in line.waiting:
+                self._write(line, "ws", frame, received_ms)
             line.waiting.clear()
 
     def _frame(self, action: str, previous: int) -> str:
@@ -140,10 +149,12 @@ class Course:
             f'"checksum":0,"prevSeqId":{previous},"seqId":{self.book}}}]}}'
         )
 
-    def _write(self, line: Line, kind: Any, value: str) -> None:
+    def _write(self, line: Line, kind: Any, value: str, received_ms: int = 0) -> None:
         self._now_ms += 1
         offset = len(self.records)
-        headers = RawHeaders(self._now_ms * 10**6, kind, "books", line.connection, offset, "BTC-USDT", "")
+        headers = RawHeaders(
+            (received_ms or self._now_ms) * 10**6, kind, "books", line.connection, offset, "BTC-USDT", ""
+        )
         self.records.append(Record(offset, b"BTC-USDT", value.encode(), tuple(headers.encode())))
 
 
