@@ -122,7 +122,7 @@ def step(world: World, kind: str, what: list[Any]) -> None:  # noqa: C901  one c
         case "come":
             world.come(*what)
         case "block":
-            clients[what[0] % len(clients)].socket.capacity = what[1]
+            clients[what[0] % len(clients)].socket.block(what[1])
         case "unblock":
             clients[what[0] % len(clients)].socket.unblock()
         case "go" if len(clients) > 1:

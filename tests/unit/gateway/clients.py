@@ -92,6 +92,12 @@ class Socket:
         self.frames.clear()
         return found
 
+    def block(self, capacity: int) -> None:
+        """There is room for so many frames from now on; room that comes back is told, as a transport does."""
+        if capacity:
+            self.unblock()
+        self.capacity = capacity
+
     def unblock(self) -> None:
         """There is room again."""
         blocked, self.capacity = not self.room, None
