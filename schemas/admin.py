@@ -73,6 +73,7 @@ def incarnations(settings: KafkaSettings, bootstrap_servers: str, names: Sequenc
     admin = AdminClient(client_config(settings, bootstrap_servers))
     try:
         described = admin.describe_topics(TopicCollection(list(names)), request_timeout=_DESCRIBE_S)
+        # No time limit of its own: it would be over a moment before the request's, with another error.
         return {name: str(future.result().topic_id) for name, future in described.items()}
     except KafkaException as error:
         raise UnavailableError(f"Kafka does not describe the topics: {error.args[0].str()}.") from error

@@ -116,11 +116,12 @@ class Mill:
         Where Kafka has not taken the events in that time, it is not asked to take checkpoints besides.
         """
         self._takeover.stop()
-        if await self.output.all_stored(timeout_s):
+        until_s = time.monotonic() + timeout_s
+        if await self.output.all_stored(until_s):
             for owned in self.owned.values():
                 owned.take_checkpoints(0.0, most=1_000_000)
                 await self._store_checkpoints(owned)
-            await self.output.all_stored(timeout_s)
+            await self.output.all_stored(until_s)
         return self.commits()
 
     async def _open(self, tp: TP, offset: int) -> OwnedPartition | None:

@@ -133,9 +133,9 @@ class Output:
         if self._failure is not None:
             raise UnavailableError(f"Kafka does not store what the worker writes: {self._failure.str()}.")
 
-    async def all_stored(self, timeout_s: float) -> bool:
-        """Wait until all that was written is stored, not longer than that; False where it is not. Raises as :meth:`poll`."""
-        left = await asyncio.to_thread(self._producer.flush, timeout_s)
+    async def all_stored(self, until_s: float) -> bool:
+        """Wait until all that was written is stored, or the clock shows ``until_s``: False then. Raises as :meth:`poll`."""
+        left = await asyncio.to_thread(self._producer.flush, max(0.0, until_s - self._clock()))
         self.poll()
         return not left
 

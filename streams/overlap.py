@@ -126,7 +126,7 @@ class Overlap:
         reached_id, line = state.told_id or synchronizer.last_id, line_of(connection)
         if 0 < image.last_id < reached_id and line != state.told_by:
             state.left_micros = state.whole_micros or state.book_micros
-            # It may have been on its way for so long as it was received before what the book has been told as: so does what follows on it.
+            # Where it was received long before what the book has been told as, so was what follows on it.
             latest = max(micros, state.book_micros)
             state.told_id, state.told_until = reached_id, max(state.told_until, latest + SILENT_MICROS)
             return True

@@ -153,11 +153,12 @@ class Watch:
 
         Where Kafka has not taken all in that time, nothing more is written.
         """
+        until_s = time.monotonic() + timeout_s
         for _ in range(2):  # what was written, then the checkpoints that waited for it
-            if not await self.output.all_stored(timeout_s):
+            if not await self.output.all_stored(until_s):
                 return self.commits()
             await self._take_checkpoints(0.0)
-        await self.output.all_stored(timeout_s)
+        await self.output.all_stored(until_s)
         return self.commits()
 
     async def _ready(self, tp: TP) -> Input | None:

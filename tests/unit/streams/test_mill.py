@@ -33,7 +33,7 @@ class Written:
         if not self.away:
             stored()
 
-    async def all_stored(self, _timeout_s: float) -> bool:
+    async def all_stored(self, _until_s: float) -> bool:
         return not self.away
 
     def poll(self) -> None: ...

@@ -43,10 +43,11 @@ def test_what_kafka_does_not_take_is_known_by_how_long_it_waits() -> None:
 
 
 def test_what_kafka_does_not_take_is_not_waited_for_for_ever() -> None:
-    output = Output({"bootstrap.servers": "127.0.0.1:1", "log_level": 2})
+    output = Output({"bootstrap.servers": "127.0.0.1:1", "log_level": 2}, lambda: 100.0)
     assert asyncio.run(output.all_stored(0.0))
     asyncio.run(output.write("trades", 0, [(b"BTCUSDT", None, [])], lambda: None))
-    assert not asyncio.run(output.all_stored(0.1))
+    for until_s in (0.0, 100.1):
+        assert not asyncio.run(output.all_stored(until_s))
 
 
 def test_a_client_that_is_lost_ends_the_worker() -> None:

@@ -160,6 +160,7 @@ def test_a_good_bye_that_kafka_does_not_answer_ends_with_its_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(transport, "_ANSWER_S", 0.01)
+    closed = []
 
     async def run() -> None:
         answer = asyncio.get_running_loop().create_future()
@@ -170,6 +171,7 @@ def test_a_good_bye_that_kafka_does_not_answer_ends_with_its_connection(
 
         async def close() -> None:
             answer.set_exception(KafkaConnectionError())
+            closed.append("client")
 
         thread: Any = object.__new__(_ConsumerThread)
         thread._method_queue = None
@@ -177,6 +179,7 @@ def test_a_good_bye_that_kafka_does_not_answer_ends_with_its_connection(
         await asyncio.wait_for(thread.on_thread_stop(), 10)
 
     asyncio.run(run())
+    assert closed == ["client"]
 
 
 def test_a_commit_under_way_ends_with_its_connection_and_is_heard() -> None:
@@ -190,7 +193,10 @@ def test_a_commit_under_way_ends_with_its_connection_and_is_heard() -> None:
         coordinator.coordinator_id, coordinator._retry_backoff_ms = 1, 60_000
         coordinator._commit_lock = asyncio.Lock()
 
+        under_way = asyncio.Event()
+
         async def sent(*_: Any) -> None:
+            under_way.set()
             await answer
 
         async def stop() -> None:
@@ -201,7 +207,7 @@ def test_a_commit_under_way_ends_with_its_connection_and_is_heard() -> None:
         thread._method_queue = None
         thread._consumer = SimpleNamespace(stop=stop, _coordinator=coordinator)
         thread._committing = asyncio.ensure_future(coordinator.commit_offsets(None, {}))
-        await asyncio.sleep(0)
+        await under_way.wait()
         await thread.on_thread_stop()
         ended.append(thread._committing.cancelled())
         await asyncio.sleep(0.01)

@@ -61,7 +61,7 @@ class FakeOutput:
     def poll(self) -> None:
         pass
 
-    async def all_stored(self, _timeout_s: float) -> bool:
+    async def all_stored(self, _until_s: float) -> bool:
         if not self.away:
             self.flush()
         return not self.away
