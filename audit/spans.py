@@ -108,7 +108,7 @@ def find_spans(
         if not wanted:
             raise RefusedError(
                 "There is no raw topic of these markets.",
-                hint="Is kafka.topic_prefix right? A demo's topics have the prefix demo.",
+                hint="Is kafka.topic_prefix right? For a demo's set BOOKMILL_KAFKA__TOPIC_PREFIX=demo. (with the dot).",
             )
         return [
             span

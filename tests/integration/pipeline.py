@@ -23,6 +23,7 @@ class Pipeline(ExitStack):
     gateway: RunningPart
     producer: RunningPart
     sink: RunningPart
+    worker: RunningPart
 
     def __init__(
         self, settings: Settings, folder: Path, symbols: Sequence[str] = ("BTC-USDT", "ETH-USDT")
@@ -60,7 +61,7 @@ class Pipeline(ExitStack):
             **more,
         )
         self.producer = self.part("produce")
-        self.part("worker")
+        self.worker = self.part("worker")
         self.sink = self.part("sink")
         self.gateway = self.part("gateway")
         wait_until(lambda: self.address, "the gateway listens")
